@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.h
+ *		The batch builder: from many codes to one graph.
+ *
+ * Layer 4: pure algorithm over arrays.  No page, relation or catalog header
+ * is used here, so that the builder can be tested without a server.
+ *
+ * The result depends on the parameters and the codes alone: not on the
+ * instruction set, nor on the run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_BUILD_H
+#define OMEN_BUILD_H
+
+#include "postgres.h"
+
+/* Limits of OmenBuildParams.degree. */
+#define OMEN_BUILD_MIN_DEGREE	4
+#define OMEN_BUILD_MAX_DEGREE	200
+
+typedef struct OmenBuildParams
+{
+	int			width;			/* dimensions of a code, multiple of 32 */
+	int			degree;			/* most neighbours of a node, 4 .. 200 */
+	int			ef_construction;	/* < 64 fast, 64 .. 128 default, above
+									 * quality */
+	int			chunk_size;		/* vectors of a level-1 cluster, counting
+								 * each vector once */
+	uint64		seed;			/* of every random choice */
+	Size		memory_limit;	/* bytes; compared by the caller with
+								 * OmenBuildMemory() */
+} OmenBuildParams;
+
+/*
+ * Nodes are numbered in spatial order: nodes with near numbers are near.
+ *
+ * Every node can be reached from directory[0].
+ */
+typedef struct OmenGraph
+{
+	uint32		n;				/* nodes */
+	int			degree;			/* row length of neighbors */
+	uint32	   *order;			/* input row of each node */
+	uint32	   *neighbors;		/* node numbers, row of a node at node *
+								 * degree, nearest first */
+	uint16	   *degrees;		/* neighbours that each node has */
+	uint32		ndirectory;		/* entries, at least 1 if n > 0 */
+	uint32	   *directory;		/* entry nodes, in ascending order, spread
+								 * over the level-1 clusters */
+} OmenGraph;
+
+/* Phases, in the order in which they are run. */
+typedef enum OmenBuildPhase
+{
+	OMEN_PHASE_ORDER,
+	OMEN_PHASE_CLUSTERS,
+	OMEN_PHASE_MATRICES,
+	OMEN_PHASE_NEIGHBORS,
+	OMEN_PHASE_REVERSE,
+	OMEN_PHASE_ENTRIES,
+	OMEN_PHASE_CONNECT
+} OmenBuildPhase;
+
+#define OMEN_BUILD_PHASES 7
+
+/*
+ * Called at least every few milliseconds of work; done of total units of the
+ * phase are finished.  It is the place for CHECK_FOR_INTERRUPTS(): it may
+ * raise an error, and what was allocated goes with the memory context.
+ */
+typedef void (*OmenBuildProgress) (void *arg, OmenBuildPhase phase,
+								   uint32 done, uint32 total);
+
+/* Name of a phase for people: "spatial order", "clusters", ... */
+extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
+
+/*
+ * Build the graph of n codes by squared Euclidean distance.
+ *
+ * codes holds n rows of params->width values in -127 .. 127, pairwise
+ * distinct; it is read only, and not kept.  progress may be NULL.
+ *
+ * The graph is allocated in CurrentMemoryContext, as is all working memory,
+ * freed again on return.  Raises an error only on lack of memory, or where
+ * progress does.
+ */
+extern OmenGraph *OmenBuildGraph(const OmenBuildParams *params,
+								 const int8 *codes, uint32 n,
+								 OmenBuildProgress progress, void *arg);
+
+/* Free a graph before its memory context goes. */
+extern void OmenFreeGraph(OmenGraph *graph);
+
+/*
+ * Bytes that OmenBuildGraph() needs at its peak for n codes, the graph
+ * included, the codes of the caller not.
+ */
+extern Size OmenBuildMemory(const OmenBuildParams *params, uint32 n);
+
+#endif							/* OMEN_BUILD_H */

@@ -1,12 +1,15 @@
-# Targets beyond PGXS: included by the Makefile at the top.
+# Targets beyond PGXS, included by the Makefile at the top.  "test" and "demo"
+# work before there is a PostgreSQL: they install it.
 
-.PHONY: test unittest demo
+omen_top := $(dir $(lastword $(MAKEFILE_LIST)))..
 
-unittest:
-	$(MAKE) -C $(srcdir)/test/unit check
+.PHONY: test demo unittest
 
 test:
-	bash $(srcdir)/test/run-all.sh
+	@bash $(omen_top)/test/run-all.sh
 
 demo:
-	bash $(srcdir)/demo/run.sh
+	@bash $(omen_top)/demo/run.sh
+
+unittest:
+	$(MAKE) -C $(omen_top)/test/unit check

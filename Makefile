@@ -21,11 +21,25 @@ PG_CFLAGS = -std=gnu99 -O3 -ffp-contract=off -Wall -Wextra \
 	$(OMEN_CFLAGS)
 PG_CPPFLAGS = -I$(srcdir)/src
 
+# Not a dependency of everything: only version.c shows the commit.
+EXTRA_CLEAN = src/omenversion.h
+OMEN_GIT := $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-HEADERS_ALL = $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h)
+HEADERS_ALL = $(filter-out %/omenversion.h, \
+	$(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h))
 $(OBJS): $(HEADERS_ALL)
+
+# Written again only when its text changes.
+src/types/version.o src/types/version.bc: src/omenversion.h
+src/omenversion.h: FORCE
+	@printf '#define OMENVEC_VERSION "%s"\n#define OMENVEC_GIT "%s"\n' \
+		"$$(sed -n "s/^default_version = '\(.*\)'/\1/p" omenvec.control)" \
+		"$(or $(OMEN_GIT),unknown)" >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
 
 include $(srcdir)/test/test.mk

@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.c
+ *		Sizes and places of things on pages.
+ *
+ * A slot holds a node's code and, for each neighbour, its number and a short
+ * code of one bit a dimension.  The number of dimensions of those short codes
+ * is free: after a random rotation the first c of D dimensions are a random
+ * projection, so that c may be less than D (RaBitQ: Gao and Long, SIGMOD
+ * 2024; inline neighbour codes: SymphonyQG, SIGMOD 2025).  We choose the
+ * smallest c that searches well for the dimension, and then raise it as far
+ * as the page has room anyway.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "layout.h"
+#include "omen.h"
+
+/* Edge codes of few dimensions search badly: measured, see src/README. */
+#define OMEN_MIN_EDGE_DIMS	64
+
+/*
+ * A code of few dimensions is spread over more, which raises its resolution.
+ */
+static uint32
+om_code_width(uint32 dims)
+{
+	if (dims <= 32)
+		return 64;
+	if (dims <= 128)
+		return 128;
+	return TYPEALIGN(OMEN_CODE_GRANULE, dims);
+}
+
+/* The dimensions of an edge code that are enough for codes of this width. */
+static uint32
+om_wanted_edge_dims(uint32 width)
+{
+	if (width <= 256)
+		return width;
+	if (width <= 448)
+		return 256;
+	if (width <= 1024)
+		return 384;
+	return 512;
+}
+
+static uint32
+om_lanes(uint32 degree)
+{
+	return TYPEALIGN(OMEN_LANES, degree);
+}
+
+static Size
+om_slot_size(uint32 width, uint32 edge_dims, uint32 degree)
+{
+	Size		lanes = om_lanes(degree);
+
+	return TYPEALIGN(4, sizeof(OmenSlotHead) + width +
+					 lanes * (sizeof(uint32) + sizeof(float) +
+							  sizeof(uint16)) +
+					 lanes / OMEN_LANES * OMEN_BLOCK_BYTES(edge_dims));
+}
+
+void
+OmenChooseWidths(OmenFrozen *frozen)
+{
+	bool		lift = frozen->metric == OMEN_METRIC_IP;
+	uint32		width = om_code_width(frozen->dims + (lift ? 1 : 0));
+	uint32		edge_dims = om_wanted_edge_dims(width);
+	Size		per_page;
+
+	while (edge_dims > OMEN_MIN_EDGE_DIMS &&
+		   om_slot_size(width, edge_dims, frozen->degree) > OMEN_PAGE_ROOM)
+		edge_dims -= OMEN_CODE_GRANULE;
+
+	per_page = OMEN_PAGE_ROOM / om_slot_size(width, edge_dims, frozen->degree);
+	if (per_page == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%u neighbours of a vector of %u dimensions do not fit a page",
+						frozen->degree, frozen->dims),
+				 errhint("Use a smaller value for the storage parameter \"m\".")));
+
+	while (edge_dims < width &&
+		   om_slot_size(width, edge_dims + OMEN_CODE_GRANULE,
+						frozen->degree) * per_page <= OMEN_PAGE_ROOM)
+		edge_dims += OMEN_CODE_GRANULE;
+
+	frozen->width = width;
+	frozen->edge_dims = edge_dims;
+}
+
+void
+OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
+{
+	uint32		lanes = om_lanes(frozen->degree);
+	Size		edges;
+	Size		element;
+
+	/* A damaged metapage must not make us compute nonsense. */
+	if (frozen->width == 0 || frozen->width % OMEN_CODE_GRANULE != 0 ||
+		frozen->width > OMEN_PAGE_ROOM ||
+		frozen->edge_dims == 0 ||
+		frozen->edge_dims % OMEN_CODE_GRANULE != 0 ||
+		frozen->edge_dims > frozen->width ||
+		frozen->dims == 0 || frozen->dims > frozen->width ||
+		frozen->degree == 0 || frozen->degree > 2 * OMEN_MAX_M ||
+		(frozen->element != OMEN_ELEMENT_FLOAT &&
+		 frozen->element != OMEN_ELEMENT_HALF) ||
+		frozen->metric < OMEN_METRIC_L2 ||
+		frozen->metric > OMEN_METRIC_COSINE ||
+		om_slot_size(frozen->width, frozen->edge_dims, frozen->degree) >
+		OMEN_PAGE_ROOM)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("omen index has impossible parameters in its metapage"),
+				 errhint("Please REINDEX it.")));
+
+	edges = lanes / OMEN_LANES * OMEN_BLOCK_BYTES(frozen->edge_dims);
+	layout->lanes = lanes;
+	layout->code_offset = sizeof(OmenSlotHead);
+	layout->neighbors_offset = layout->code_offset + frozen->width;
+	layout->t_offset = layout->neighbors_offset + lanes * sizeof(uint32);
+	layout->edges_offset = layout->t_offset + lanes * sizeof(float);
+	layout->a_offset = layout->edges_offset + edges;
+	layout->slot_size = om_slot_size(frozen->width, frozen->edge_dims,
+									 frozen->degree);
+	layout->slots_per_page = OMEN_PAGE_ROOM / layout->slot_size;
+
+	layout->entry_t_offset = OMEN_LANES * sizeof(uint32);
+	layout->entry_edges_offset = layout->entry_t_offset +
+		OMEN_LANES * sizeof(float);
+	layout->entry_a_offset = layout->entry_edges_offset +
+		OMEN_BLOCK_BYTES(frozen->edge_dims);
+	layout->entry_block_size = layout->entry_a_offset +
+		OMEN_LANES * sizeof(uint16);
+	layout->entry_blocks_per_page = OMEN_PAGE_ROOM / layout->entry_block_size;
+
+	element = frozen->element == OMEN_ELEMENT_FLOAT ?
+		sizeof(float) : sizeof(uint16);
+	layout->vector_size = frozen->dims * element;
+	layout->pending_row_size = MAXALIGN(sizeof(OmenTid) + layout->vector_size);
+	layout->pending_rows_per_page =
+		(OMEN_PAGE_ROOM - sizeof(OmenPendingHead)) / layout->pending_row_size;
+
+	if (layout->entry_blocks_per_page == 0 ||
+		layout->pending_rows_per_page == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("vectors of %u dimensions do not fit a page",
+						frozen->dims)));
+}

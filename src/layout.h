@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.h
+ *		Sizes and places of things on pages, derived from the frozen
+ *		parameters of an index.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_LAYOUT_H
+#define OMEN_LAYOUT_H
+
+#include "page.h"
+#include "simd/simd.h"
+
+typedef struct OmenLayout
+{
+	uint32		lanes;			/* degree rounded up to OMEN_LANES */
+
+	/* slots: offsets from the head */
+	uint32		slot_size;
+	uint32		slots_per_page;
+	uint32		code_offset;
+	uint32		neighbors_offset;
+	uint32		t_offset;
+	uint32		edges_offset;
+	uint32		a_offset;
+
+	/* directory: offsets from the start of a block of entries */
+	uint32		entry_block_size;
+	uint32		entry_blocks_per_page;
+	uint32		entry_t_offset;
+	uint32		entry_edges_offset;
+	uint32		entry_a_offset;
+
+	/* pending pages */
+	uint32		vector_size;	/* bytes of the elements of one vector */
+	uint32		pending_row_size;
+	uint32		pending_rows_per_page;
+} OmenLayout;
+
+/*
+ * Fill in frozen->width and frozen->edge_dims from frozen->dims, ->degree and
+ * "lifted" (inner product may add a dimension).  Raises an error if no slot
+ * fits a page.
+ */
+extern void OmenChooseWidths(OmenFrozen *frozen);
+
+/* Derive the layout.  Raises an error if the parameters are impossible. */
+extern void OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout);
+
+/* Pages of each region of a segment, and where the regions start. */
+static inline uint32
+OmenSlotPages(const OmenLayout *layout, const OmenSegmentData *segment)
+{
+	return (segment->nnodes + layout->slots_per_page - 1) /
+		layout->slots_per_page;
+}
+
+static inline uint32
+OmenTidPages(const OmenSegmentData *segment)
+{
+	return (segment->ntids + OMEN_TIDS_PER_PAGE - 1) / OMEN_TIDS_PER_PAGE;
+}
+
+static inline uint32
+OmenEntryBlocks(const OmenSegmentData *segment)
+{
+	return (segment->ndirectory + OMEN_LANES - 1) / OMEN_LANES;
+}
+
+static inline uint32
+OmenDirectoryPages(const OmenLayout *layout, const OmenSegmentData *segment)
+{
+	return (OmenEntryBlocks(segment) + layout->entry_blocks_per_page - 1) /
+		layout->entry_blocks_per_page;
+}
+
+static inline uint32
+OmenSegmentPages(const OmenLayout *layout, const OmenSegmentData *segment)
+{
+	return OmenSlotPages(layout, segment) + OmenTidPages(segment) +
+		OmenDirectoryPages(layout, segment);
+}
+
+/* A node's slot on its page, and the parts of a slot. */
+static inline char *
+OmenPageGetSlot(const OmenLayout *layout, Page page, uint32 node)
+{
+	return PageGetContents(page) +
+		(Size) (node % layout->slots_per_page) * layout->slot_size;
+}
+
+#define OmenSlotCode(layout, slot) \
+	((int8 *) ((slot) + (layout)->code_offset))
+#define OmenSlotNeighbors(layout, slot) \
+	((uint32 *) ((slot) + (layout)->neighbors_offset))
+#define OmenSlotT(layout, slot) \
+	((float *) ((slot) + (layout)->t_offset))
+#define OmenSlotEdges(layout, slot) \
+	((uint8 *) ((slot) + (layout)->edges_offset))
+#define OmenSlotA(layout, slot) \
+	((uint16 *) ((slot) + (layout)->a_offset))
+
+static inline OmenTid *
+OmenPageGetTid(Page page, uint32 position)
+{
+	return (OmenTid *) PageGetContents(page) + position % OMEN_TIDS_PER_PAGE;
+}
+
+static inline char *
+OmenPageGetEntryBlock(const OmenLayout *layout, Page page, uint32 block)
+{
+	return PageGetContents(page) +
+		(Size) (block % layout->entry_blocks_per_page) *
+		layout->entry_block_size;
+}
+
+/* Row number "row" of a pending page: its TID; the elements follow. */
+static inline OmenTid *
+OmenPageGetPendingRow(const OmenLayout *layout, Page page, uint32 row)
+{
+	return (OmenTid *) (PageGetContents(page) + sizeof(OmenPendingHead) +
+						(Size) row * layout->pending_row_size);
+}
+
+#define OmenPendingRowVector(row) ((char *) (row) + sizeof(OmenTid))
+
+#endif							/* OMEN_LAYOUT_H */

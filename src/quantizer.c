@@ -1,0 +1,512 @@
+/*-------------------------------------------------------------------------
+ *
+ * quantizer.c
+ *		Vectors into codes, and queries against codes.
+ *
+ * A vector is brought into a form in which squared Euclidean distance ranks
+ * like the operator (normalized for cosine distance; for inner product one
+ * dimension is added that makes all lengths equal: Bachrach et al., RecSys
+ * 2014), rotated at random, centred, and rounded to 8 bits a dimension, all
+ * dimensions with the same step.  The rotation spreads every direction over
+ * all dimensions, so that one step serves them all.
+ *
+ * Distances between codes carry an error that is known: a slot keeps the
+ * distance between vector and code, so that by the triangle inequality a true
+ * lower bound of the operator's value follows from the distance to the code.
+ * The executor then computes the exact value from the heap.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xloginsert.h"
+#include "common/pg_prng.h"
+#include "utils/float.h"
+
+#include "quantizer.h"
+
+/* Values beyond this quantile of |x - mean| are clipped. */
+#define OMEN_CLIP_QUANTILE	0.999
+
+/* Largest magnitude of a code's element. */
+#define OMEN_CODE_MAX		127
+
+/* Norms that differ by less than this share count as equal. */
+#define OMEN_EQUAL_NORMS	0.02
+
+/* Relative error to be allowed for sums of floats made elsewhere. */
+#define OMEN_FLOAT_SLACK	1e-5
+
+#define OMEN_FLOATS_PER_PAGE (OMEN_PAGE_ROOM / sizeof(float))
+
+/* |x| by its upper 15 bits: exponent and 7 bits of the mantissa. */
+#define OMEN_HISTOGRAM_BINS	32768
+
+static uint32
+om_float_bin(float x)
+{
+	uint32		bits;
+
+	x = fabsf(x);
+	memcpy(&bits, &x, sizeof(bits));
+	return bits >> 16;
+}
+
+static float
+om_bin_float(uint32 bin)
+{
+	uint32		bits = bin << 16 | 0xFFFF;
+	float		x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+OmenQuantizer *
+OmenMakeQuantizer(const OmenFrozen *frozen)
+{
+	OmenQuantizer *quantizer = palloc0(sizeof(OmenQuantizer));
+	OmenRotation *rotation = &quantizer->rotation;
+	uint32	   *signs;
+	uint32		nwords;
+	pg_prng_state prng;
+	uint32		i;
+
+	quantizer->metric = frozen->metric;
+	quantizer->element = frozen->element;
+	quantizer->dims = frozen->dims;
+	quantizer->width = frozen->width;
+	quantizer->step = 1.0f;
+	quantizer->mean = palloc0(frozen->width * sizeof(float));
+	quantizer->scratch = palloc(frozen->width * sizeof(float));
+
+	rotation->width = frozen->width;
+	rotation->block = 1;
+	while (rotation->block * 2 <= rotation->width)
+		rotation->block *= 2;
+	rotation->rounds = rotation->block == rotation->width ? 2 : 4;
+
+	nwords = rotation->rounds * rotation->width;
+	signs = palloc(nwords * sizeof(uint32));
+	pg_prng_seed(&prng, frozen->seed);
+	for (i = 0; i < nwords; i += 32)
+	{
+		uint32		bits = pg_prng_uint32(&prng);
+		int			j;
+
+		for (j = 0; j < 32; j++)
+			signs[i + j] = (bits >> j) << 31;
+	}
+	rotation->signs = signs;
+	return quantizer;
+}
+
+/*
+ * Squared norm of a vector of floats.  The kernel's float sum is good unless
+ * it overflowed or underflowed.
+ */
+static double
+om_norm2(uint32 n, const float *x)
+{
+	double		sum = omen_kernels->inner_product(n, x, x);
+	uint32		i;
+
+	if (sum < 1e-30 || !isfinite(sum))
+	{
+		sum = 0;
+		for (i = 0; i < n; i++)
+			sum += (double) x[i] * x[i];
+	}
+	return sum;
+}
+
+/*
+ * Normalize or lift x, whose first dims elements are set and which has room
+ * for width; the rest is zeroed.  Returns the squared norm of the input.
+ */
+static double
+om_transform(const OmenQuantizer *quantizer, float *x)
+{
+	uint32		dims = quantizer->dims;
+	double		norm2 = 0;
+	uint32		i;
+
+	memset(x + dims, 0, (quantizer->width - dims) * sizeof(float));
+	if (quantizer->metric == OMEN_METRIC_L2)
+		return norm2;
+
+	norm2 = om_norm2(dims, x);
+	if (quantizer->metric == OMEN_METRIC_COSINE)
+	{
+		if (norm2 > 0)
+		{
+			double		factor = 1.0 / sqrt(norm2);
+
+			for (i = 0; i < dims; i++)
+				x[i] *= factor;
+		}
+	}
+	else if (quantizer->lifted && norm2 < quantizer->max_norm2)
+		x[dims] = sqrt(quantizer->max_norm2 - norm2);
+	return norm2;
+}
+
+/* The elements of a vector as floats, in quantizer->scratch. */
+static float *
+om_load(const OmenQuantizer *quantizer, const void *elements)
+{
+	float	   *x = quantizer->scratch;
+
+	if (quantizer->element == OMEN_ELEMENT_FLOAT)
+		memcpy(x, elements, quantizer->dims * sizeof(float));
+	else
+		omen_kernels->half_to_float(quantizer->dims, elements, x);
+	return x;
+}
+
+/* Rotate and centre. */
+static void
+om_rotate(const OmenQuantizer *quantizer, float *x)
+{
+	uint32		i;
+
+	omen_kernels->rotate(&quantizer->rotation, x);
+	for (i = 0; i < quantizer->width; i++)
+		x[i] -= quantizer->mean[i];
+}
+
+/* Inner product: the largest norm of the sample, and whether to lift to it. */
+static void
+om_train_norms(OmenQuantizer *quantizer, const float *sample, uint32 n)
+{
+	double		smallest = 0;
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		double		norm2 = om_norm2(quantizer->dims,
+									 sample + (Size) i * quantizer->dims);
+
+		if (norm2 > quantizer->max_norm2)
+			quantizer->max_norm2 = norm2;
+		if (i == 0 || norm2 < smallest)
+			smallest = norm2;
+	}
+	quantizer->lifted = quantizer->max_norm2 - smallest >
+		OMEN_EQUAL_NORMS * quantizer->max_norm2;
+}
+
+/*
+ * The step: what makes the clipping quantile of |x - mean|, over all
+ * dimensions of all vectors of the sample, the largest code.
+ */
+static void
+om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
+{
+	uint32	   *bins = palloc0(OMEN_HISTOGRAM_BINS * sizeof(uint32));
+	float	   *x = quantizer->scratch;
+	uint64		clipped = 0;
+	uint64		total = (uint64) n * quantizer->width;
+	uint32		bin;
+	uint32		i,
+				j;
+
+	for (i = 0; i < n; i++)
+	{
+		memcpy(x, sample + (Size) i * quantizer->dims,
+			   quantizer->dims * sizeof(float));
+		om_transform(quantizer, x);
+		om_rotate(quantizer, x);
+		for (j = 0; j < quantizer->width; j++)
+			bins[om_float_bin(x[j])]++;
+	}
+	for (bin = OMEN_HISTOGRAM_BINS - 1; bin > 0; bin--)
+	{
+		clipped += bins[bin];
+		if (clipped > (1.0 - OMEN_CLIP_QUANTILE) * total)
+			break;
+	}
+	pfree(bins);
+
+	/*
+	 * Too small a step would overflow its inverse; so would an infinite one
+	 * underflow.  Such data lose resolution, not correctness.
+	 */
+	quantizer->step = om_bin_float(bin) / OMEN_CODE_MAX;
+	if (!isfinite(quantizer->step) || quantizer->step > 1e30f)
+		quantizer->step = 1e30f;
+	if (quantizer->step < 1e-30f)
+		quantizer->step = 1e-30f;
+}
+
+void
+OmenTrainQuantizer(OmenQuantizer *quantizer, const float *sample, uint32 n)
+{
+	uint32		width = quantizer->width;
+	double	   *sum = palloc0(width * sizeof(double));
+	float	   *x = quantizer->scratch;
+	uint32		i,
+				j;
+
+	if (quantizer->metric == OMEN_METRIC_IP)
+		om_train_norms(quantizer, sample, n);
+
+	for (i = 0; i < n; i++)
+	{
+		memcpy(x, sample + (Size) i * quantizer->dims,
+			   quantizer->dims * sizeof(float));
+		om_transform(quantizer, x);
+		for (j = 0; j < width; j++)
+			sum[j] += x[j];
+	}
+	for (j = 0; j < width; j++)
+		x[j] = n > 0 ? sum[j] / n : 0;
+	pfree(sum);
+
+	/* Rotation is linear: the mean of the rotated is the rotated mean. */
+	omen_kernels->rotate(&quantizer->rotation, x);
+	for (j = 0; j < width; j++)
+		quantizer->mean[j] = isfinite(x[j]) ? x[j] : 0;
+	quantizer->mean_norm = sqrt(om_norm2(width, quantizer->mean));
+
+	om_train_step(quantizer, sample, n);
+}
+
+uint32
+OmenQuantizerPages(const OmenFrozen *frozen)
+{
+	return (frozen->width + OMEN_FLOATS_PER_PAGE - 1) / OMEN_FLOATS_PER_PAGE;
+}
+
+void
+OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
+				   OmenQuantizerData *data)
+{
+	uint32		i;
+
+	for (i = 0; i < data->npages; i++)
+	{
+		Buffer		buffer = OmenOverwriteBuffer(index,
+												 data->extent.start + i);
+		GenericXLogState *state = GenericXLogStart(index);
+		Page		page = GenericXLogRegisterBuffer(state, buffer,
+													 GENERIC_XLOG_FULL_IMAGE);
+		uint32		first = i * OMEN_FLOATS_PER_PAGE;
+		uint32		n = Min(quantizer->width - first, OMEN_FLOATS_PER_PAGE);
+
+		OmenInitPage(page, OMEN_PAGE_QUANTIZER, data->owner, i);
+		memcpy(PageGetContents(page), quantizer->mean + first,
+			   n * sizeof(float));
+		((PageHeader) page)->pd_lower += n * sizeof(float);
+		GenericXLogFinish(state);
+		UnlockReleaseBuffer(buffer);
+	}
+	data->lifted = quantizer->lifted;
+	data->step = quantizer->step;
+	data->max_norm2 = quantizer->max_norm2;
+}
+
+OmenQuantizer *
+OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
+				  const OmenQuantizerData *data)
+{
+	OmenQuantizer *quantizer = OmenMakeQuantizer(frozen);
+	uint32		i;
+
+	if (data->npages != OmenQuantizerPages(frozen) ||
+		data->extent.nblocks < data->npages || !(data->step > 0))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "The quantizer has impossible parameters.");
+
+	for (i = 0; i < data->npages; i++)
+	{
+		BlockNumber block = data->extent.start + i;
+		Buffer		buffer = ReadBuffer(index, block);
+		Page		page = BufferGetPage(buffer);
+		uint32		first = i * OMEN_FLOATS_PER_PAGE;
+		uint32		n = Min(quantizer->width - first, OMEN_FLOATS_PER_PAGE);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		if (!OmenPageIs(page, OMEN_PAGE_QUANTIZER, data->owner, i))
+			OmenReportDamage(index, block, "It is not a quantizer page.");
+		memcpy(quantizer->mean + first, PageGetContents(page),
+			   n * sizeof(float));
+		UnlockReleaseBuffer(buffer);
+	}
+	quantizer->lifted = data->lifted != 0;
+	quantizer->step = data->step;
+	quantizer->max_norm2 = data->max_norm2;
+	quantizer->mean_norm = sqrt(om_norm2(quantizer->width, quantizer->mean));
+	return quantizer;
+}
+
+bool
+OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
+		   OmenCodeInfo *info)
+{
+	float	   *x = om_load(quantizer, elements);
+	double		norm2 = om_transform(quantizer, x);
+	double		step2 = (double) quantizer->step * quantizer->step;
+	float		error;
+
+	if (quantizer->metric == OMEN_METRIC_COSINE && norm2 == 0)
+		return false;
+
+	om_rotate(quantizer, x);
+	info->norm2 = omen_kernels->quantize(quantizer->width, x,
+										 1.0f / quantizer->step, code, &error);
+	info->error = sqrtf(error);
+	info->excess = 0;
+	if (quantizer->metric == OMEN_METRIC_IP &&
+		(!quantizer->lifted || norm2 > quantizer->max_norm2))
+		info->excess = (norm2 - quantizer->max_norm2) / step2;
+
+	/*
+	 * Sums that overflowed say nothing about the vector: code it as the mean,
+	 * at an infinite distance from it, which is true of any vector.
+	 */
+	if (!isfinite(info->error) || !isfinite(info->excess))
+	{
+		memset(code, 0, quantizer->width);
+		info->norm2 = 0;
+		info->error = get_float4_infinity();
+		info->excess = 0;
+	}
+	return true;
+}
+
+/*
+ * Round a query to 16-bit integers, as fine as sums over codes allow, and to
+ * 8-bit integers for estimates.
+ */
+void
+OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
+				 const void *elements, OmenQuery *query)
+{
+	uint32		width = quantizer->width;
+	float	   *x = om_load(quantizer, elements);
+	double		limit = Min(PG_INT16_MAX,
+							PG_INT32_MAX / ((double) OMEN_CODE_MAX * width));
+	double		norm2;
+	double		exact2;
+	double		error2 = 0;
+	double		fine_sum2 = 0;
+	int32		coarse_sum = 0;
+	float		largest = 0;
+	float		coarse_step;
+	uint32		i;
+
+	if (query->fine == NULL)
+	{
+		query->fine = palloc(width * sizeof(int16));
+		query->coarse = palloc(edge_dims);
+	}
+
+	norm2 = om_norm2(quantizer->dims, x);
+	query->undefined = quantizer->metric == OMEN_METRIC_COSINE && norm2 == 0;
+
+	/*
+	 * A query of inner product is not lifted: its added dimension is 0, and
+	 * all distances grow alike.
+	 */
+	memset(x + quantizer->dims, 0,
+		   (width - quantizer->dims) * sizeof(float));
+	if (quantizer->metric == OMEN_METRIC_COSINE)
+		om_transform(quantizer, x);
+	om_rotate(quantizer, x);
+
+	exact2 = 0;
+	for (i = 0; i < width; i++)
+	{
+		x[i] /= quantizer->step;
+		if (!(fabsf(x[i]) < 1e18f))
+			break;
+		largest = Max(largest, fabsf(x[i]));
+		exact2 += (double) x[i] * x[i];
+	}
+	query->raw_norm2 = norm2 / ((double) quantizer->step * quantizer->step);
+	query->slack = OMEN_FLOAT_SLACK *
+		(sqrt(exact2) + quantizer->mean_norm / quantizer->step);
+
+	/* A query too large for floats: every bound becomes trivial. */
+	if (i < width)
+	{
+		memset(x, 0, width * sizeof(float));
+		largest = 0;
+		query->slack = get_float8_infinity();
+	}
+
+	query->fine_scale = largest > 0 ? largest / floor(limit) : 1;
+	coarse_step = largest > 0 ? largest / OMEN_CODE_MAX : 1;
+	for (i = 0; i < width; i++)
+	{
+		double		fine = rint(x[i] / query->fine_scale);
+		double		error = x[i] - fine * query->fine_scale;
+
+		query->fine[i] = (int16) fine;
+		fine_sum2 += fine * fine;
+		error2 += error * error;
+	}
+	for (i = 0; i < edge_dims; i++)
+	{
+		query->coarse[i] = (int8) rintf(x[i] / coarse_step);
+		coarse_sum += query->coarse[i];
+	}
+	query->norm2 = query->fine_scale * query->fine_scale * fine_sum2;
+	query->error = sqrt(error2);
+	query->scale = coarse_step;
+	query->shift = coarse_step * coarse_sum / 2;
+}
+
+double
+OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
+			   double distance, const OmenCodeInfo *info)
+{
+	double		step2 = (double) quantizer->step * quantizer->step;
+	double		bound;
+
+	if (query->undefined)
+		return get_float8_nan();
+
+	/* In steps, and then in steps squared. */
+	bound = sqrt(Max(distance, 0)) - query->error - info->error -
+		query->slack - OMEN_FLOAT_SLACK * sqrt(info->norm2);
+	bound = Max(bound, 0);
+	if (quantizer->metric == OMEN_METRIC_L2)
+		return bound * quantizer->step * (1.0 - OMEN_FLOAT_SLACK);
+
+	bound *= bound;
+	if (quantizer->metric == OMEN_METRIC_COSINE)
+		return Max(bound * step2 / 2 - OMEN_FLOAT_SLACK, 0);
+
+	/*
+	 * |q - x|^2 = |q|^2 + |x|^2 - 2 <q, x>, where |x|^2 of what was coded is
+	 * the norm that was lifted to, plus the excess.
+	 */
+	bound = (bound - query->raw_norm2 - info->excess -
+			 quantizer->max_norm2 / step2) / 2;
+	bound -= OMEN_FLOAT_SLACK * (query->raw_norm2 + info->excess +
+								 quantizer->max_norm2 / step2);
+	bound *= step2;
+	return isnan(bound) ? -get_float8_infinity() : bound;
+}
+
+/*
+ * With the signs s = bit - 1/2 of the difference r = x - u, <q - u, r> is
+ * estimated by <q - u, s> |r|^2 / <r, s>, without bias over random rotations
+ * (RaBitQ).  So |q - x|^2 = |q - u|^2 + |r|^2 - 2 <q - u, r> is about
+ * |q - u|^2 + t + a <q, s>.
+ */
+void
+OmenEdgeFactors(int32 rr, int32 s1, int32 us, float *t, uint16 *a)
+{
+	float		factor = s1 > 0 ? -4.0f * rr / s1 : 0;
+
+	/* Keep the product with a half float finite. */
+	factor = Max(factor, -60000.0f);
+	omen_kernels->float_to_half(1, &factor, a);
+	omen_kernels->half_to_float(1, a, &factor);
+	*t = rr - factor * us / 2;
+}

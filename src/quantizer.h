@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * quantizer.h
+ *		Vectors into codes, and queries against codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_QUANTIZER_H
+#define OMEN_QUANTIZER_H
+
+#include "omen.h"
+#include "simd/simd.h"
+#include "storage.h"
+
+typedef struct OmenQuantizer
+{
+	OmenMetric	metric;
+	OmenElement element;
+	uint32		dims;			/* of the vectors */
+	uint32		width;			/* of the codes */
+	bool		lifted;
+	double		max_norm2;
+	float		step;
+	OmenRotation rotation;
+	float	   *mean;			/* of rotated vectors, width floats */
+	double		mean_norm;
+	float	   *scratch;		/* width floats */
+} OmenQuantizer;
+
+/* What goes with a code into its slot; see OmenSlotHead. */
+typedef struct OmenCodeInfo
+{
+	float		norm2;
+	float		error;
+	float		excess;
+} OmenCodeInfo;
+
+/* A query, made ready for codes.  Distances are in steps. */
+typedef struct OmenQuery
+{
+	int16	   *fine;			/* width: for distances to codes */
+	int8	   *coarse;			/* edge_dims: for estimates */
+	double		fine_scale;		/* query = fine_scale * fine */
+	double		norm2;			/* of fine_scale * fine */
+	double		error;			/* |query - fine_scale * fine| */
+	double		slack;			/* bound of float rounding, in steps */
+	double		raw_norm2;		/* inner product: of the vector itself */
+	float		scale;			/* see estimate_block */
+	float		shift;
+	bool		undefined;		/* cosine of a zero vector */
+} OmenQuery;
+
+/*
+ * Make a quantizer for an index, without mean and step yet, in
+ * CurrentMemoryContext.  The rotation follows from the seed.
+ */
+extern OmenQuantizer *OmenMakeQuantizer(const OmenFrozen *frozen);
+
+/*
+ * Learn mean, step and (for inner product) the norm to lift to, from n
+ * vectors of "dims" floats, one after another; n may be 0.
+ */
+extern void OmenTrainQuantizer(OmenQuantizer *quantizer,
+							   const float *sample, uint32 n);
+
+/*
+ * Write a trained quantizer to pages of its own, WAL-logged, and describe it
+ * in *data, for the metapage.  The extent must have been taken by the caller.
+ */
+extern void OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
+							   OmenQuantizerData *data);
+
+/* Pages that OmenStoreQuantizer needs. */
+extern uint32 OmenQuantizerPages(const OmenFrozen *frozen);
+
+/*
+ * Read a quantizer that the metapage describes.  The pages never change or
+ * move once the metapage names them.
+ */
+extern OmenQuantizer *OmenLoadQuantizer(Relation index,
+										const OmenFrozen *frozen,
+										const OmenQuantizerData *data);
+
+/*
+ * Code one vector, given as the elements of its datum.  False if vectors like
+ * this are not indexed (zero vector under cosine distance).
+ */
+extern bool OmenEncode(OmenQuantizer *quantizer, const void *elements,
+					   int8 *code, OmenCodeInfo *info);
+
+/*
+ * Make a query ready.  "elements" as for OmenEncode.  The result's arrays are
+ * allocated in CurrentMemoryContext unless query->fine is set already.
+ */
+extern void OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
+							 const void *elements, OmenQuery *query);
+
+/*
+ * The squared distance of a query and a code, in steps; and the lower bound
+ * of the operator's value that follows from it for a row whose code has this
+ * error.
+ */
+static inline double
+OmenCodeDistance(const OmenQuery *query, uint32 width, const int8 *code,
+				 float norm2)
+{
+	return query->norm2 + norm2 - 2.0 * query->fine_scale *
+		omen_kernels->code_dot(width, query->fine, code);
+}
+
+extern double OmenLowerBound(const OmenQuantizer *quantizer,
+							 const OmenQuery *query, double distance,
+							 const OmenCodeInfo *info);
+
+/*
+ * Factors t and a of an edge from the integers that encode_block gives; see
+ * "Edge codes" in src/README.
+ */
+extern void OmenEdgeFactors(int32 rr, int32 s1, int32 us, float *t, uint16 *a);
+
+#endif							/* OMEN_QUANTIZER_H */

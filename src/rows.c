@@ -1,0 +1,175 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.c
+ *		Rows on their way into a segment: codes and TIDs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "port/pg_crc32c.h"
+#include "utils/memutils.h"
+
+#include "rows.h"
+
+#define OMEN_FIRST_ROWS		1024
+
+/* Distinct codes: an entry is a position in rows->codes. */
+typedef struct OmenCodeEntry
+{
+	uint32		code;
+	uint32		hash;
+	char		status;
+} OmenCodeEntry;
+
+#define OM_CODE(rows, i) ((rows)->codes + (Size) (i) * (rows)->width)
+
+/* CRC-32C is the fastest hash that the server has for long keys. */
+static inline uint32
+om_hash_code(const OmenRows *rows, uint32 i)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, OM_CODE(rows, i), rows->width);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/*
+ * The key of a look-up is the position, too: the code looked for stands
+ * behind the last one.
+ */
+#define SH_PREFIX omen_codes
+#define SH_ELEMENT_TYPE OmenCodeEntry
+#define SH_KEY_TYPE uint32
+#define SH_KEY code
+#define SH_HASH_KEY(tb, key) om_hash_code((tb)->private_data, key)
+#define SH_EQUAL(tb, a, b) \
+	(memcmp(OM_CODE((OmenRows *) (tb)->private_data, a), \
+			OM_CODE((OmenRows *) (tb)->private_data, b), \
+			((OmenRows *) (tb)->private_data)->width) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/*
+ * Grow an array of elements of "size" bytes, by a quarter so that little is
+ * wasted; large ones are moved by the kernel's page tables, not by copying.
+ */
+static void *
+om_grow(void *array, uint32 nelements, Size size)
+{
+	return repalloc_huge(array, mul_size(nelements, size));
+}
+
+static uint32
+om_larger(uint32 n)
+{
+	uint64		larger = (uint64) n + n / 4 + OMEN_FIRST_ROWS;
+
+	if (n == PG_UINT32_MAX - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for one omen index")));
+	return Min(larger, PG_UINT32_MAX - 1);
+}
+
+OmenRows *
+OmenMakeRows(uint32 width, double expected)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "omen rows",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	OmenRows   *rows = palloc0(sizeof(OmenRows));
+	uint32		n = Max(OMEN_FIRST_ROWS, Min(expected, PG_INT32_MAX));
+
+	rows->context = context;
+	rows->width = width;
+	rows->maxcodes = n;
+	rows->maxtids = n;
+	rows->codes = MemoryContextAllocHuge(context, mul_size(n, width));
+	rows->infos = MemoryContextAllocHuge(context,
+										 mul_size(n, sizeof(OmenCodeInfo)));
+	rows->tids = MemoryContextAllocHuge(context,
+										mul_size(n, sizeof(ItemPointerData)));
+	rows->tid_codes = MemoryContextAllocHuge(context,
+											 mul_size(n, sizeof(uint32)));
+	rows->hash = omen_codes_create(context, n, rows);
+	MemoryContextSwitchTo(old);
+	return rows;
+}
+
+int8 *
+OmenNextCode(OmenRows *rows)
+{
+	if (rows->ncodes == rows->maxcodes)
+	{
+		rows->maxcodes = om_larger(rows->maxcodes);
+		rows->codes = om_grow(rows->codes, rows->maxcodes, rows->width);
+		rows->infos = om_grow(rows->infos, rows->maxcodes,
+							  sizeof(OmenCodeInfo));
+	}
+	return OM_CODE(rows, rows->ncodes);
+}
+
+void
+OmenAddRow(OmenRows *rows, const OmenCodeInfo *info, ItemPointer tid)
+{
+	OmenCodeEntry *entry;
+	bool		found;
+
+	if (rows->ntids == rows->maxtids)
+	{
+		rows->maxtids = om_larger(rows->maxtids);
+		rows->tids = om_grow(rows->tids, rows->maxtids,
+							 sizeof(ItemPointerData));
+		rows->tid_codes = om_grow(rows->tid_codes, rows->maxtids,
+								  sizeof(uint32));
+	}
+
+	entry = omen_codes_insert(rows->hash, rows->ncodes, &found);
+	if (!found)
+		rows->infos[rows->ncodes++] = *info;
+	else
+	{
+		OmenCodeInfo *known = &rows->infos[entry->code];
+
+		known->error = Max(known->error, info->error);
+		known->excess = Max(known->excess, info->excess);
+	}
+	rows->tids[rows->ntids] = *tid;
+	rows->tid_codes[rows->ntids] = entry->code;
+	rows->ntids++;
+}
+
+void
+OmenRowsDone(OmenRows *rows)
+{
+	omen_codes_destroy(rows->hash);
+	rows->hash = NULL;
+}
+
+Size
+OmenRowsMemory(const OmenRows *rows)
+{
+	return MemoryContextMemAllocated(rows->context, true);
+}
+
+/* Without the duplicate finder. */
+Size
+OmenRowsMemoryFor(uint32 width, double n)
+{
+	return n * (width + sizeof(OmenCodeInfo) + sizeof(ItemPointerData) +
+				sizeof(uint32));
+}
+
+void
+OmenFreeRows(OmenRows *rows)
+{
+	MemoryContextDelete(rows->context);
+}

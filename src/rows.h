@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.h
+ *		Rows on their way into a segment: codes and TIDs.
+ *
+ * Rows with the same code become one node with many TIDs, so that equal
+ * vectors never fill each other's neighbour lists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_ROWS_H
+#define OMEN_ROWS_H
+
+#include "quantizer.h"
+
+struct omen_codes_hash;
+
+typedef struct OmenRows
+{
+	MemoryContext context;		/* owner of everything below */
+	uint32		width;
+	uint32		ncodes;			/* distinct codes */
+	uint32		maxcodes;
+	int8	   *codes;			/* ncodes * width */
+	OmenCodeInfo *infos;		/* ncodes */
+	uint32		ntids;
+	uint32		maxtids;
+	ItemPointerData *tids;		/* ntids */
+	uint32	   *tid_codes;		/* ntids: the code of each */
+	struct omen_codes_hash *hash;
+} OmenRows;
+
+/*
+ * An empty collection in a new child of CurrentMemoryContext, with room for
+ * about "expected" rows at first; it grows as needed.
+ */
+extern OmenRows *OmenMakeRows(uint32 width, double expected);
+
+/*
+ * Where to put the next code: width bytes, valid until the next call of any
+ * function here.  Then OmenAddRow takes the code from there.
+ */
+extern int8 *OmenNextCode(OmenRows *rows);
+extern void OmenAddRow(OmenRows *rows, const OmenCodeInfo *info,
+					   ItemPointer tid);
+
+/* The duplicate finder is not needed once all rows are there. */
+extern void OmenRowsDone(OmenRows *rows);
+
+/* Bytes in use, and bytes that n rows of this width take. */
+extern Size OmenRowsMemory(const OmenRows *rows);
+extern Size OmenRowsMemoryFor(uint32 width, double n);
+
+extern void OmenFreeRows(OmenRows *rows);
+
+#endif							/* OMEN_ROWS_H */

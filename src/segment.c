@@ -1,0 +1,396 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.c
+ *		Segments: writing one from a graph, reading its pages.
+ *
+ * A segment is written in the order of its logical pages, and logged as whole
+ * page images.  Nothing points to it until the caller publishes it in the
+ * metapage, so that no order has to be kept among the pages.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "segment.h"
+
+/* Blocks by which a reservation grows under one lock of the metapage. */
+#define OMEN_RESERVE_STEP	512
+
+/* State of writing one segment. */
+typedef struct OmenWriter
+{
+	Relation	index;
+	const OmenFrozen *frozen;
+	OmenLayout	layout;
+	const OmenRows *rows;
+	const OmenGraph *graph;
+	OmenSegmentData *segment;
+	uint32	   *first_tid;		/* node -> position in the TID region */
+	OmenPageProgress progress;
+	void	   *arg;
+	uint32		done;			/* pages written */
+	uint32		total;
+
+	/* One block of edges: what encode_block gives. */
+	const int8 *codes[OMEN_LANES];
+	int32		rr[OMEN_LANES];
+	int32		s1[OMEN_LANES];
+	int32		us[OMEN_LANES];
+} OmenWriter;
+
+/*
+ * Reserve npages blocks.  The metapage is locked for one step at a time, so
+ * that readers and inserters do not wait for a large file to be extended; but
+ * what comes into the last place of the array has to be all that is missing.
+ */
+static void
+om_reserve(Relation index, uint32 npages, OmenSegmentData *segment)
+{
+	while (npages > 0)
+	{
+		OmenMetaChange change;
+		OmenMetaData *meta;
+		OmenExtent	extent;
+
+		CHECK_FOR_INTERRUPTS();
+		OmenMetaBegin(index, &change);
+		meta = change.meta;
+		if (segment->owner == 0)
+			segment->owner = meta->next_owner++;
+		if (meta->nreserved < OMEN_MAX_SEGMENT_EXTENTS - 1)
+			extent = OmenTakeExtent(&change, Min(npages, OMEN_RESERVE_STEP));
+		else
+			extent = OmenExtendFile(&change, npages);
+		OmenAppendExtent(meta->reserved, &meta->nreserved,
+						 OMEN_MAX_SEGMENT_EXTENTS, extent);
+		npages -= extent.nblocks;
+		memcpy(segment->extents, meta->reserved, sizeof(segment->extents));
+		segment->nextents = meta->nreserved;
+		OmenMetaCommit(&change);
+	}
+}
+
+void
+OmenReclaimReserved(Relation index)
+{
+	OmenMetaChange change;
+	OmenMetaData *meta;
+	uint32		i;
+
+	OmenMetaBegin(index, &change);
+	meta = change.meta;
+	if (meta->nreserved == 0)
+	{
+		OmenMetaAbort(&change);
+		return;
+	}
+	for (i = 0; i < meta->nreserved; i++)
+		OmenFreeExtent(meta, meta->reserved[i]);
+	meta->nreserved = 0;
+	OmenMetaCommit(&change);
+}
+
+/* Start page "logical" of the segment, locked and empty. */
+static Buffer
+om_new_page(OmenWriter *writer, OmenPageType type, uint32 logical)
+{
+	OmenSegmentData *segment = writer->segment;
+	BlockNumber block = OmenExtentBlock(segment->extents, segment->nextents,
+										logical);
+	Buffer		buffer = OmenOverwriteBuffer(writer->index, block);
+
+	OmenInitPage(BufferGetPage(buffer), type, segment->owner, logical);
+	return buffer;
+}
+
+static void
+om_finish_page(OmenWriter *writer, Buffer buffer, Size used)
+{
+	((PageHeader) BufferGetPage(buffer))->pd_lower += used;
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+	writer->done++;
+	writer->progress(writer->arg, writer->done, writer->total);
+}
+
+static const int8 *
+om_node_code(const OmenWriter *writer, uint32 node)
+{
+	return writer->rows->codes +
+		(Size) writer->graph->order[node] * writer->rows->width;
+}
+
+/*
+ * Code up to 16 nodes as neighbours of a node with code u; give their factors
+ * too.  Lanes that are not used stay zero.
+ */
+static void
+om_encode_edges(OmenWriter *writer, const int8 *u, float u_excess,
+				const uint32 *nodes, int n, uint8 *edges, float *t, uint16 *a)
+{
+	int			j;
+
+	for (j = 0; j < n; j++)
+		writer->codes[j] = om_node_code(writer, nodes[j]);
+	omen_kernels->encode_block(writer->frozen->width,
+							   writer->frozen->edge_dims, u, writer->codes, n,
+							   edges, writer->rr, writer->s1, writer->us);
+	for (j = 0; j < n; j++)
+	{
+		uint32		row = writer->graph->order[nodes[j]];
+
+		OmenEdgeFactors(writer->rr[j], writer->s1[j], writer->us[j],
+						&t[j], &a[j]);
+		t[j] += u_excess - writer->rows->infos[row].excess;
+	}
+}
+
+static void
+om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
+{
+	const OmenLayout *layout = &writer->layout;
+	const OmenGraph *graph = writer->graph;
+	OmenSlotHead *head = (OmenSlotHead *) slot;
+	const OmenCodeInfo *info = &writer->rows->infos[graph->order[node]];
+	const uint32 *neighbors = graph->neighbors + (Size) node * graph->degree;
+	const int8 *code = om_node_code(writer, node);
+	uint32		i;
+
+	memset(slot, 0, layout->slot_size);
+	head->norm2 = info->norm2;
+	head->error = info->error;
+	head->excess = info->excess;
+	head->first_tid = writer->first_tid[node];
+	head->ntids = writer->first_tid[node + 1] - writer->first_tid[node];
+	head->degree = graph->degrees[node];
+	memcpy(OmenSlotCode(layout, slot), code, writer->frozen->width);
+	memcpy(OmenSlotNeighbors(layout, slot), neighbors,
+		   head->degree * sizeof(uint32));
+	for (i = 0; i < head->degree; i += OMEN_LANES)
+		om_encode_edges(writer, code, info->excess, neighbors + i,
+						Min(OMEN_LANES, head->degree - i),
+						OmenSlotEdges(layout, slot) +
+						i / OMEN_LANES * OMEN_BLOCK_BYTES(writer->frozen->edge_dims),
+						OmenSlotT(layout, slot) + i,
+						OmenSlotA(layout, slot) + i);
+}
+
+static void
+om_write_slots(OmenWriter *writer)
+{
+	const OmenLayout *layout = &writer->layout;
+	uint32		nnodes = writer->segment->nnodes;
+	uint32		npages = OmenSlotPages(layout, writer->segment);
+	uint32		logical;
+
+	for (logical = 0; logical < npages; logical++)
+	{
+		Buffer		buffer = om_new_page(writer, OMEN_PAGE_SLOTS, logical);
+		Page		page = BufferGetPage(buffer);
+		uint32		first = logical * layout->slots_per_page;
+		uint32		last = Min(first + layout->slots_per_page, nnodes);
+		uint32		node;
+
+		for (node = first; node < last; node++)
+			om_fill_slot(writer, OmenPageGetSlot(layout, page, node), node);
+		om_finish_page(writer, buffer, (last - first) * layout->slot_size);
+	}
+}
+
+/*
+ * Where each node's TIDs start, and the TIDs in the order of the nodes:
+ * counting sort.
+ */
+static ItemPointerData *
+om_sort_tids(OmenWriter *writer)
+{
+	const OmenRows *rows = writer->rows;
+	const OmenGraph *graph = writer->graph;
+	uint32	   *next;
+	ItemPointerData *sorted;
+	uint32		sum = 0;
+	uint32		i;
+
+	next = palloc_extended(mul_size(rows->ncodes, sizeof(uint32)),
+						   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	sorted = palloc_extended(mul_size(rows->ntids, sizeof(ItemPointerData)),
+							 MCXT_ALLOC_HUGE);
+	writer->first_tid = palloc_extended(mul_size(rows->ncodes + 1,
+												 sizeof(uint32)),
+										MCXT_ALLOC_HUGE);
+
+	for (i = 0; i < rows->ntids; i++)
+		next[rows->tid_codes[i]]++;
+	for (i = 0; i < graph->n; i++)
+	{
+		uint32		code = graph->order[i];
+		uint32		count = next[code];
+
+		writer->first_tid[i] = sum;
+		next[code] = sum;
+		sum += count;
+	}
+	writer->first_tid[graph->n] = sum;
+	for (i = 0; i < rows->ntids; i++)
+		sorted[next[rows->tid_codes[i]]++] = rows->tids[i];
+	pfree(next);
+	return sorted;
+}
+
+static void
+om_write_tids(OmenWriter *writer, const ItemPointerData *tids)
+{
+	uint32		npages = OmenTidPages(writer->segment);
+	uint32		base = OmenSlotPages(&writer->layout, writer->segment);
+	uint32		p;
+
+	for (p = 0; p < npages; p++)
+	{
+		Buffer		buffer = om_new_page(writer, OMEN_PAGE_TIDS, base + p);
+		Page		page = BufferGetPage(buffer);
+		uint32		first = p * OMEN_TIDS_PER_PAGE;
+		uint32		last = Min(first + OMEN_TIDS_PER_PAGE,
+							   writer->segment->ntids);
+		uint32		i;
+
+		for (i = first; i < last; i++)
+		{
+			OmenTid    *entry = OmenPageGetTid(page, i);
+
+			entry->tid = tids[i];
+			entry->flags = 0;
+		}
+		om_finish_page(writer, buffer, (last - first) * sizeof(OmenTid));
+	}
+}
+
+/* The directory is coded as neighbours of a node that lies at the mean. */
+static void
+om_write_directory(OmenWriter *writer)
+{
+	const OmenLayout *layout = &writer->layout;
+	const OmenGraph *graph = writer->graph;
+	uint32		nblocks = OmenEntryBlocks(writer->segment);
+	uint32		npages = OmenDirectoryPages(layout, writer->segment);
+	uint32		base = OmenSlotPages(layout, writer->segment) +
+		OmenTidPages(writer->segment);
+	int8	   *mean = palloc0(writer->frozen->width);
+	uint32		p;
+
+	for (p = 0; p < npages; p++)
+	{
+		Buffer		buffer = om_new_page(writer, OMEN_PAGE_DIRECTORY, base + p);
+		Page		page = BufferGetPage(buffer);
+		uint32		first = p * layout->entry_blocks_per_page;
+		uint32		last = Min(first + layout->entry_blocks_per_page, nblocks);
+		uint32		b;
+
+		for (b = first; b < last; b++)
+		{
+			char	   *block = OmenPageGetEntryBlock(layout, page, b);
+			uint32	   *nodes = (uint32 *) block;
+			uint32		n = Min(OMEN_LANES,
+								graph->ndirectory - b * OMEN_LANES);
+			uint32		j;
+
+			memset(block, 0, layout->entry_block_size);
+			for (j = 0; j < OMEN_LANES; j++)
+				nodes[j] = j < n ? graph->directory[b * OMEN_LANES + j] :
+					OMEN_NO_NODE;
+			om_encode_edges(writer, mean, 0, nodes, n,
+							(uint8 *) block + layout->entry_edges_offset,
+							(float *) (block + layout->entry_t_offset),
+							(uint16 *) (block + layout->entry_a_offset));
+		}
+		om_finish_page(writer, buffer,
+					   (last - first) * layout->entry_block_size);
+	}
+	pfree(mean);
+}
+
+void
+OmenWriteSegment(Relation index, const OmenFrozen *frozen,
+				 const OmenRows *rows, const OmenGraph *graph,
+				 OmenPageProgress progress, void *arg,
+				 OmenSegmentData *segment)
+{
+	OmenWriter	writer;
+	ItemPointerData *tids;
+	uint32		i;
+
+	memset(segment, 0, sizeof(OmenSegmentData));
+	segment->nnodes = graph->n;
+	segment->ntids = rows->ntids;
+	segment->ndirectory = graph->ndirectory;
+	segment->born = GetCurrentTimestamp();
+
+	memset(&writer, 0, sizeof(writer));
+	writer.index = index;
+	writer.frozen = frozen;
+	OmenComputeLayout(frozen, &writer.layout);
+	writer.rows = rows;
+	writer.graph = graph;
+	writer.segment = segment;
+	writer.progress = progress;
+	writer.arg = arg;
+	writer.total = OmenSegmentPages(&writer.layout, segment);
+
+	tids = om_sort_tids(&writer);
+	om_reserve(index, writer.total, segment);
+	om_write_slots(&writer);
+	om_write_tids(&writer, tids);
+	om_write_directory(&writer);
+	for (i = 0; i < segment->nextents; i++)
+		OmenLogExtent(index, segment->extents[i]);
+
+	pfree(tids);
+	pfree(writer.first_tid);
+}
+
+/*
+ * A reader holds no lock that would keep a segment alive: it looks at what it
+ * got.  Owner numbers are never given away twice, so a page that says it
+ * belongs to the segment does, and pages of a segment do not change (but for
+ * dead bits).
+ */
+Buffer
+OmenReadSegmentPage(Relation index, OmenCache *cache,
+					const OmenSegmentData *segment, OmenPageType type,
+					uint32 logical, int mode)
+{
+	BlockNumber block = OmenExtentBlock(segment->extents, segment->nextents,
+										logical);
+	Buffer		buffer;
+
+	if (block == InvalidBlockNumber)
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "A segment has fewer pages than it needs.");
+	buffer = OmenReadBuffer(index, cache, block, mode);
+	if (!OmenPageIs(BufferGetPage(buffer), type, segment->owner, logical))
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
+	return buffer;
+}
+
+void
+OmenCheckRetired(Relation index, uint32 owner, BlockNumber block)
+{
+	OmenMetaData *meta = palloc(sizeof(OmenMetaData));
+	bool		live;
+	uint32		i;
+
+	CHECK_FOR_INTERRUPTS();
+	OmenReadMeta(index, meta);
+	live = owner == meta->pending.owner || owner == meta->sealed.owner;
+	for (i = 0; i < meta->nsegments; i++)
+		live = live || owner == meta->segments[i].owner;
+	pfree(meta);
+	if (live)
+		OmenReportDamage(index, block,
+						 "It does not belong to the owner that the metapage names.");
+}

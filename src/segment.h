@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.h
+ *		Segments: writing one from a graph, reading its pages.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_SEGMENT_H
+#define OMEN_SEGMENT_H
+
+#include "build/build.h"
+#include "rows.h"
+#include "storage.h"
+
+/* Called after each page; for progress and interrupts. */
+typedef void (*OmenPageProgress) (void *arg, uint32 done, uint32 total);
+
+/*
+ * Write a segment: reserve space in the metapage, write all pages, log them.
+ * The result describes the segment and is to be published by the caller
+ * (OmenPublish); until then nobody can see it, and after a crash the next
+ * producer takes its space back.  The caller holds the producer lock.
+ */
+extern void OmenWriteSegment(Relation index, const OmenFrozen *frozen,
+							 const OmenRows *rows, const OmenGraph *graph,
+							 OmenPageProgress progress, void *arg,
+							 OmenSegmentData *segment);
+
+/*
+ * Put back what a producer reserved: after an error or crash of it.  Called by
+ * each producer when it starts, under the producer lock.
+ */
+extern void OmenReclaimReserved(Relation index);
+
+/*
+ * Read a page of a segment and lock it in the given mode.  InvalidBuffer if
+ * the page is not there any more: the segment was retired since the metapage
+ * was read.
+ */
+extern Buffer OmenReadSegmentPage(Relation index, OmenCache *cache,
+								  const OmenSegmentData *segment,
+								  OmenPageType type, uint32 logical,
+								  int mode);
+
+/* Logical pages of the three regions. */
+static inline uint32
+OmenSlotLogical(const OmenLayout *layout, uint32 node)
+{
+	return node / layout->slots_per_page;
+}
+
+static inline uint32
+OmenTidLogical(const OmenLayout *layout, const OmenSegmentData *segment,
+			   uint32 position)
+{
+	return OmenSlotPages(layout, segment) + position / OMEN_TIDS_PER_PAGE;
+}
+
+static inline uint32
+OmenDirectoryLogical(const OmenLayout *layout,
+					 const OmenSegmentData *segment, uint32 block)
+{
+	return OmenSlotPages(layout, segment) + OmenTidPages(segment) +
+		block / layout->entry_blocks_per_page;
+}
+
+/*
+ * What a reader does that found a page gone: fetches the metapage anew.  If
+ * that still lists the owner, the page is damaged, and an error is raised.
+ */
+extern void OmenCheckRetired(Relation index, uint32 owner,
+							 BlockNumber block);
+
+#endif							/* OMEN_SEGMENT_H */

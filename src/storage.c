@@ -1,0 +1,472 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage.c
+ *		Pages of an omen index: reading with checks, the metapage, space.
+ *
+ * Space is handed out as extents.  What is free is listed in the metapage;
+ * meta->nblocks says how far the file is accounted for.  A crash between
+ * extending the file and logging the metapage leaves blocks beyond nblocks,
+ * which the next extension simply uses: nothing leaks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "storage/buf_internals.h"
+#include "storage/lmgr.h"
+#include "storage/smgr.h"
+
+#include "compat.h"
+#include "storage.h"
+
+#define OMEN_MAX_HINTS		65536
+#define OMEN_MIN_HINTS		256
+
+void
+OmenInitPage(Page page, OmenPageType type, uint32 owner, uint32 logical)
+{
+	OmenPageSpecial *special;
+
+	PageInit(page, BLCKSZ, sizeof(OmenPageSpecial));
+	special = OmenPageGetSpecial(page);
+	special->owner = owner;
+	special->logical = logical;
+	special->type = type;
+	special->page_id = OMEN_PAGE_ID;
+}
+
+/*
+ * The header is looked at before the special area is, because pd_special of a
+ * damaged page may point anywhere.
+ */
+bool
+OmenPageIs(Page page, OmenPageType type, uint32 owner, uint32 logical)
+{
+	PageHeader	header = (PageHeader) page;
+	OmenPageSpecial *special;
+
+	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(OmenPageSpecial)) ||
+		header->pd_lower > header->pd_special)
+		return false;
+	special = OmenPageGetSpecial(page);
+	return special->page_id == OMEN_PAGE_ID && special->type == type &&
+		special->owner == owner && special->logical == logical;
+}
+
+void
+OmenReportDamage(Relation index, BlockNumber block, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" contains corrupted page at block %u",
+					RelationGetRelationName(index), block),
+			 errdetail("%s", what),
+			 errhint("Please REINDEX it.")));
+}
+
+OmenCache *
+OmenGetCache(Relation index)
+{
+	OmenCache  *cache = (OmenCache *) index->rd_amcache;
+	OmenMetaData *meta;
+	uint32		nhints = OMEN_MIN_HINTS;
+	BlockNumber nblocks;
+
+	if (cache != NULL)
+		return cache;
+
+	meta = palloc(sizeof(OmenMetaData));
+	OmenReadMeta(index, meta);
+
+	nblocks = RelationGetNumberOfBlocks(index);
+	while (nhints < OMEN_MAX_HINTS && nhints < nblocks)
+		nhints *= 2;
+	cache = MemoryContextAllocZero(index->rd_indexcxt,
+								   offsetof(OmenCache, hints) +
+								   nhints * sizeof(Buffer));
+	cache->frozen = meta->frozen;
+	OmenComputeLayout(&cache->frozen, &cache->layout);
+	cache->nhints = nhints;
+	pfree(meta);
+
+	index->rd_amcache = cache;
+	return cache;
+}
+
+/*
+ * ReadBuffer costs four dependent cache misses for a page that is in shared
+ * buffers; ReadRecentBuffer, given the right buffer, costs two.  A hint may be
+ * wrong in any way: ReadRecentBuffer compares the buffer's tag.
+ */
+Buffer
+OmenReadBuffer(Relation index, OmenCache *cache, BlockNumber block, int mode)
+{
+	Buffer	   *hint = &cache->hints[block & (cache->nhints - 1)];
+	Buffer		buffer = *hint;
+
+	if (!BufferIsValid(buffer) || BufferIsLocal(buffer) ||
+		!OmenReadRecentBuffer(index, block, buffer))
+	{
+		buffer = ReadBuffer(index, block);
+		*hint = buffer;
+	}
+	LockBuffer(buffer, mode);
+	return buffer;
+}
+
+void
+OmenPrefetchBuffer(OmenCache *cache, BlockNumber block, uint32 offset,
+				   uint32 size)
+{
+	Buffer		buffer = cache->hints[block & (cache->nhints - 1)];
+	char	   *data;
+	uint32		i;
+
+	if (!BufferIsValid(buffer) || BufferIsLocal(buffer))
+		return;
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1));
+	data = (char *) BufferGetPage(buffer) + offset;
+	__builtin_prefetch(BufferGetPage(buffer) + BLCKSZ - 1);
+	for (i = 0; i < size; i += 64)
+		__builtin_prefetch(data + i);
+}
+
+/*
+ * Make the file at least nblocks long.  The extension lock is taken for form:
+ * everybody who extends an omen index holds the metapage's lock, or owns the
+ * blocks.
+ */
+static void
+om_extend_to(Relation index, BlockNumber nblocks)
+{
+	LockRelationForExtension(index, ExclusiveLock);
+	while (RelationGetNumberOfBlocks(index) < nblocks)
+	{
+		Buffer		buffer = ReadBuffer(index, P_NEW);
+
+		ReleaseBuffer(buffer);
+	}
+	UnlockRelationForExtension(index, ExclusiveLock);
+}
+
+Buffer
+OmenOverwriteBuffer(Relation index, BlockNumber block)
+{
+	if (block >= RelationGetNumberOfBlocks(index))
+		om_extend_to(index, block + 1);
+	return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK,
+							  NULL);
+}
+
+void
+OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
+{
+	Buffer		buffer;
+	GenericXLogState *state;
+	Page		page;
+	OmenMetaData *meta;
+	int			i;
+
+	LockRelationForExtension(index, ExclusiveLock);
+	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
+	UnlockRelationForExtension(index, ExclusiveLock);
+	Assert(BufferGetBlockNumber(buffer) == OMEN_METAPAGE);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+
+	/*
+	 * The init fork of an unlogged index must be WAL-logged although the
+	 * index is not: after a crash it is all that is left.
+	 */
+	if (fork == INIT_FORKNUM)
+	{
+		state = NULL;
+		page = BufferGetPage(buffer);
+	}
+	else
+	{
+		state = GenericXLogStart(index);
+		page = GenericXLogRegisterBuffer(state, buffer,
+										 GENERIC_XLOG_FULL_IMAGE);
+	}
+
+	OmenInitPage(page, OMEN_PAGE_META, 0, 0);
+	meta = OmenPageGetMeta(page);
+	memset(meta, 0, sizeof(OmenMetaData));
+	meta->magic = OMEN_MAGIC;
+	meta->version = OMEN_VERSION;
+	meta->frozen = *frozen;
+	meta->next_owner = 1;
+	meta->nblocks = 1;
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+	{
+		meta->pending.stripes[i].head = InvalidBlockNumber;
+		meta->pending.stripes[i].tail = InvalidBlockNumber;
+		meta->sealed.stripes[i] = meta->pending.stripes[i];
+	}
+	((PageHeader) page)->pd_lower += sizeof(OmenMetaData);
+
+	if (state != NULL)
+		GenericXLogFinish(state);
+	else
+	{
+		START_CRIT_SECTION();
+		MarkBufferDirty(buffer);
+		log_newpage_buffer(buffer, true);
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/*
+ * Check a metapage.  A page whose lists are longer than the arrays is damaged,
+ * and nothing else in this extension looks at the counts again.
+ */
+static void
+om_check_meta(Relation index, Page page)
+{
+	OmenMetaData *meta = OmenPageGetMeta(page);
+	uint32		i;
+
+	if (!OmenPageIs(page, OMEN_PAGE_META, 0, 0) || meta->magic != OMEN_MAGIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has no valid omen metapage",
+						RelationGetRelationName(index)),
+				 errhint("Please REINDEX it.")));
+	if (meta->version < OMEN_MIN_VERSION || meta->version > OMEN_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has format version %u, but this omenvec supports versions %d to %d",
+						RelationGetRelationName(index), meta->version,
+						OMEN_MIN_VERSION, OMEN_VERSION),
+				 errhint("Please REINDEX it.")));
+	if (meta->nsegments > OMEN_MAX_SEGMENTS || meta->nfree > OMEN_MAX_FREE ||
+		meta->nreserved > OMEN_MAX_SEGMENT_EXTENTS)
+		OmenReportDamage(index, OMEN_METAPAGE, "A list is too long.");
+	for (i = 0; i < meta->nsegments; i++)
+	{
+		const OmenSegmentData *segment = &meta->segments[i];
+
+		if (segment->nextents > OMEN_MAX_SEGMENT_EXTENTS ||
+			segment->nnodes == 0 || segment->ntids < segment->nnodes ||
+			segment->ndirectory == 0 ||
+			segment->ndirectory > segment->nnodes)
+			OmenReportDamage(index, OMEN_METAPAGE,
+							 "A segment has impossible sizes.");
+	}
+}
+
+void
+OmenReadMeta(Relation index, OmenMetaData *meta)
+{
+	Buffer		buffer = ReadBuffer(index, OMEN_METAPAGE);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	om_check_meta(index, BufferGetPage(buffer));
+	memcpy(meta, OmenPageGetMeta(BufferGetPage(buffer)), sizeof(OmenMetaData));
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+OmenMetaBegin(Relation index, OmenMetaChange *change)
+{
+	change->index = index;
+	change->buffer = ReadBuffer(index, OMEN_METAPAGE);
+	LockBuffer(change->buffer, BUFFER_LOCK_EXCLUSIVE);
+	om_check_meta(index, BufferGetPage(change->buffer));
+	change->state = GenericXLogStart(index);
+	change->meta = OmenPageGetMeta(GenericXLogRegisterBuffer(change->state,
+															 change->buffer,
+															 0));
+}
+
+void
+OmenMetaCommit(OmenMetaChange *change)
+{
+	GenericXLogFinish(change->state);
+	UnlockReleaseBuffer(change->buffer);
+}
+
+void
+OmenMetaAbort(OmenMetaChange *change)
+{
+	GenericXLogAbort(change->state);
+	UnlockReleaseBuffer(change->buffer);
+}
+
+/*
+ * First fit for what is wanted; failing that, the largest free extent if it
+ * is at least half of it, so that a big request does not end in crumbs.
+ */
+static bool
+om_take_free(OmenMetaData *meta, uint32 n, OmenExtent *result)
+{
+	uint32		best = meta->nfree;
+	uint32		i;
+
+	for (i = 0; i < meta->nfree; i++)
+	{
+		if (meta->free[i].nblocks >= n)
+		{
+			best = i;
+			break;
+		}
+		if (meta->free[i].nblocks >= (n + 1) / 2 &&
+			(best == meta->nfree ||
+			 meta->free[i].nblocks > meta->free[best].nblocks))
+			best = i;
+	}
+	if (best == meta->nfree)
+		return false;
+
+	result->start = meta->free[best].start;
+	result->nblocks = Min(n, meta->free[best].nblocks);
+	meta->free[best].start += result->nblocks;
+	meta->free[best].nblocks -= result->nblocks;
+	if (meta->free[best].nblocks == 0)
+	{
+		memmove(&meta->free[best], &meta->free[best + 1],
+				(meta->nfree - best - 1) * sizeof(OmenExtent));
+		meta->nfree--;
+	}
+	return true;
+}
+
+OmenExtent
+OmenTakeExtent(OmenMetaChange *change, uint32 n)
+{
+	OmenMetaData *meta = change->meta;
+	OmenExtent	result;
+
+	if (!om_take_free(meta, n, &result))
+		result = OmenExtendFile(change, n);
+	return result;
+}
+
+OmenExtent
+OmenExtendFile(OmenMetaChange *change, uint32 n)
+{
+	OmenMetaData *meta = change->meta;
+	OmenExtent	result;
+
+	if (n > MaxBlockNumber - meta->nblocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("index \"%s\" has reached the largest possible size",
+						RelationGetRelationName(change->index))));
+	om_extend_to(change->index, meta->nblocks + n);
+	result.start = meta->nblocks;
+	result.nblocks = n;
+	meta->nblocks += n;
+	return result;
+}
+
+/*
+ * The free list is sorted by block, and neighbours are merged.  If it is full
+ * (which takes 256 gaps), the smallest gap is given up; its blocks stay unused
+ * until the index is rebuilt.
+ */
+void
+OmenFreeExtent(OmenMetaData *meta, OmenExtent extent)
+{
+	OmenExtent *free = meta->free;
+	uint32		i = 0;
+
+	if (extent.nblocks == 0)
+		return;
+	while (i < meta->nfree && free[i].start < extent.start)
+		i++;
+	if (i > 0 && free[i - 1].start + free[i - 1].nblocks == extent.start)
+	{
+		i--;
+		free[i].nblocks += extent.nblocks;
+	}
+	else
+	{
+		if (meta->nfree == OMEN_MAX_FREE)
+		{
+			uint32		j,
+						smallest = 0;
+
+			for (j = 1; j < meta->nfree; j++)
+				if (free[j].nblocks < free[smallest].nblocks)
+					smallest = j;
+			if (free[smallest].nblocks >= extent.nblocks)
+				return;
+			memmove(&free[smallest], &free[smallest + 1],
+					(meta->nfree - smallest - 1) * sizeof(OmenExtent));
+			meta->nfree--;
+			if (smallest < i)
+				i--;
+		}
+		memmove(&free[i + 1], &free[i],
+				(meta->nfree - i) * sizeof(OmenExtent));
+		free[i] = extent;
+		meta->nfree++;
+	}
+	if (i + 1 < meta->nfree &&
+		free[i].start + free[i].nblocks == free[i + 1].start)
+	{
+		free[i].nblocks += free[i + 1].nblocks;
+		memmove(&free[i + 1], &free[i + 2],
+				(meta->nfree - i - 2) * sizeof(OmenExtent));
+		meta->nfree--;
+	}
+}
+
+bool
+OmenAppendExtent(OmenExtent *extents, uint32 *nextents, uint32 max,
+				 OmenExtent extent)
+{
+	OmenExtent *last = *nextents > 0 ? &extents[*nextents - 1] : NULL;
+
+	if (last != NULL && last->start + last->nblocks == extent.start)
+		last->nblocks += extent.nblocks;
+	else if (*nextents == max)
+		return false;
+	else
+		extents[(*nextents)++] = extent;
+	return true;
+}
+
+BlockNumber
+OmenExtentBlock(const OmenExtent *extents, uint32 nextents, uint32 logical)
+{
+	uint32		i;
+
+	for (i = 0; i < nextents; i++)
+	{
+		if (logical < extents[i].nblocks)
+			return extents[i].start + logical;
+		logical -= extents[i].nblocks;
+	}
+	return InvalidBlockNumber;
+}
+
+void
+OmenLogExtent(Relation index, OmenExtent extent)
+{
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, extent.start,
+						  extent.start + extent.nblocks, true);
+}
+
+void
+OmenLockProducer(Relation index)
+{
+	LockPage(index, OMEN_METAPAGE, ExclusiveLock);
+}
+
+bool
+OmenTryLockProducer(Relation index)
+{
+	return ConditionalLockPage(index, OMEN_METAPAGE, ExclusiveLock);
+}
+
+void
+OmenUnlockProducer(Relation index)
+{
+	UnlockPage(index, OMEN_METAPAGE, ExclusiveLock);
+}

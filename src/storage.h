@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage.h
+ *		Pages of an omen index: reading with checks, the metapage, space.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_STORAGE_H
+#define OMEN_STORAGE_H
+
+#include "access/generic_xlog.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "layout.h"
+#include "page.h"
+
+/*
+ * What a backend keeps of an index between scans, in rd_amcache: the frozen
+ * parameters, what is derived from them, and where pages were last seen in
+ * shared buffers.  It can vanish whenever invalidation messages are taken in,
+ * so get it anew after anything that may lock a relation or read a catalog.
+ */
+typedef struct OmenCache
+{
+	OmenFrozen	frozen;
+	OmenLayout	layout;
+	uint32		nhints;			/* power of two */
+	Buffer		hints[FLEXIBLE_ARRAY_MEMBER];
+} OmenCache;
+
+/* A change of the metapage, alone or with up to three other pages. */
+typedef struct OmenMetaChange
+{
+	Relation	index;
+	Buffer		buffer;
+	GenericXLogState *state;
+	OmenMetaData *meta;			/* the copy to change */
+} OmenMetaChange;
+
+/*
+ * Initialize a page and the special area that says what it is.
+ */
+extern void OmenInitPage(Page page, OmenPageType type, uint32 owner,
+						 uint32 logical);
+
+/*
+ * Is this the page that the arguments say?  Anything else than the page that
+ * was expected (an all-zero page, another owner's page) gives false.
+ */
+extern bool OmenPageIs(Page page, OmenPageType type, uint32 owner,
+					   uint32 logical);
+
+/* ereport(ERROR) that a page of the index is damaged. */
+extern void OmenReportDamage(Relation index, BlockNumber block,
+							 const char *what) pg_attribute_noreturn();
+
+/* The cache of an index, made if need be. */
+extern OmenCache *OmenGetCache(Relation index);
+
+/*
+ * Read a block and lock it in the given mode, by the shortest way: through
+ * the hint of where it was last.  The caller checks what the page is.  The
+ * block must be within the relation, or an error is raised.
+ */
+extern Buffer OmenReadBuffer(Relation index, OmenCache *cache,
+							 BlockNumber block, int mode);
+
+/* Prefetch the shared memory that OmenReadBuffer(block) will touch first. */
+extern void OmenPrefetchBuffer(OmenCache *cache, BlockNumber block,
+							   uint32 offset, uint32 size);
+
+/*
+ * Lock a block that belongs to the caller and will be overwritten.  Extends
+ * the relation if a crash of the operating system had lost the block.
+ * Returns the buffer locked exclusively, its content of no meaning.
+ */
+extern Buffer OmenOverwriteBuffer(Relation index, BlockNumber block);
+
+/* Write metapage (and nothing else) of a new index to a fork, WAL-logged. */
+extern void OmenCreateMeta(Relation index, ForkNumber fork,
+						   const OmenFrozen *frozen);
+
+/*
+ * Copy the metapage.  Checks magic number and version, and raises an error
+ * that names them if they are not ours.
+ */
+extern void OmenReadMeta(Relation index, OmenMetaData *meta);
+
+/*
+ * Change the metapage: Begin locks it exclusively and gives a copy to change,
+ * Commit writes WAL and unlocks, Abort unlocks and forgets.  Lock order: the
+ * metapage first, then other pages of the index.
+ */
+extern void OmenMetaBegin(Relation index, OmenMetaChange *change);
+extern void OmenMetaCommit(OmenMetaChange *change);
+extern void OmenMetaAbort(OmenMetaChange *change);
+
+/*
+ * Take up to n blocks, but at least one, as a single extent: from the free
+ * list, or else by extending the relation, which is done under the metapage's
+ * lock.  Only within OmenMetaBegin .. Commit.
+ */
+extern OmenExtent OmenTakeExtent(OmenMetaChange *change, uint32 n);
+
+/* Take n blocks at the end of the file, which grows under the lock. */
+extern OmenExtent OmenExtendFile(OmenMetaChange *change, uint32 n);
+
+/* Give blocks back to the free list.  Only within OmenMetaBegin .. Commit. */
+extern void OmenFreeExtent(OmenMetaData *meta, OmenExtent extent);
+
+/*
+ * Append an extent to an array of at most max, merging neighbours.  False if
+ * the array is full.
+ */
+extern bool OmenAppendExtent(OmenExtent *extents, uint32 *nextents, uint32 max,
+							 OmenExtent extent);
+
+/* The block of logical page "logical"; InvalidBlockNumber if there is none. */
+extern BlockNumber OmenExtentBlock(const OmenExtent *extents, uint32 nextents,
+								   uint32 logical);
+
+/* WAL-log whole pages of an extent, after they were filled. */
+extern void OmenLogExtent(Relation index, OmenExtent extent);
+
+/*
+ * One producer (flush, merge, bulk delete) works on an index at a time: it
+ * holds this heavyweight lock.  Try returns false if another holds it.
+ */
+extern void OmenLockProducer(Relation index);
+extern bool OmenTryLockProducer(Relation index);
+extern void OmenUnlockProducer(Relation index);
+
+#endif							/* OMEN_STORAGE_H */

@@ -1,0 +1,429 @@
+"""Load, index and search Fashion-MNIST in PostgreSQL, and report on it.
+
+The server is the one that libpq's environment variables name; run.sh starts
+it.  Everything that is told was measured in this run: see measure() for the
+order of events and report.py for the page that is written.
+"""
+import argparse
+import datetime
+import gzip
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+import psycopg2
+
+import report
+from terminal import Bar, say
+
+DATA = "/usr/share/datasets/fashion-mnist"
+CLASSES = ("T-shirt", "trousers", "pullover", "dress", "coat",
+           "sandal", "shirt", "sneaker", "bag", "ankle boot")
+DIMENSIONS = 28 * 28
+K = 10
+EF_SEARCH = (10, 20, 40, 80, 160, 320)
+SAMPLE = 1000                   # queries whose exact answer is computed
+WARM_UP = 200                   # queries before the clock starts
+EXACT_SCANS = 10
+LOAD_SECONDS = 3                # of pgbench
+POLL_SECONDS = 0.02
+
+NEAREST = ("SELECT id FROM images ORDER BY image <-> "
+           "(SELECT image FROM queries WHERE id = {}) LIMIT %d" % K)
+
+
+def read_idx(directory, name):
+    """Return the array in one gzipped file of the data set."""
+    with gzip.open(os.path.join(directory, name)) as f:
+        dimensions = f.read(4)[3]
+        shape = struct.unpack(">%dI" % dimensions, f.read(4 * dimensions))
+        return np.frombuffer(f.read(), np.uint8).reshape(shape)
+
+
+class CopyStream:
+    """Rows (id, label, image) in COPY's binary format, as a file to read."""
+
+    ROWS = 1000
+
+    def __init__(self, images, labels, on_progress):
+        self.images = images.reshape(len(images), -1)
+        self.labels = labels
+        self.on_progress = on_progress
+        self.chunks = self.generate()
+        self.buffer = b""
+
+    def generate(self):
+        yield b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+        n, width = self.images.shape
+        row = np.dtype([("fields", ">i2"),
+                        ("id_length", ">i4"), ("id", ">i4"),
+                        ("label_length", ">i4"), ("label", ">i2"),
+                        ("image_length", ">i4"), ("dimensions", ">i2"),
+                        ("unused", ">i2"), ("image", ">f4", (width,))])
+        for start in range(0, n, self.ROWS):
+            stop = min(n, start + self.ROWS)
+            rows = np.zeros(stop - start, row)
+            rows["fields"] = 3
+            rows["id_length"] = 4
+            rows["id"] = np.arange(start, stop)
+            rows["label_length"] = 2
+            rows["label"] = self.labels[start:stop]
+            rows["image_length"] = 4 + 4 * width
+            rows["dimensions"] = width
+            rows["image"] = self.images[start:stop]
+            yield rows.tobytes()
+            self.on_progress(stop)
+        yield struct.pack(">h", -1)
+
+    def read(self, size):
+        if not self.buffer:
+            self.buffer = memoryview(next(self.chunks, b""))
+        part, self.buffer = self.buffer[:size], self.buffer[size:]
+        return bytes(part)
+
+
+class Database:
+    """One connection in autocommit mode."""
+
+    def __init__(self):
+        self.connection = psycopg2.connect("")
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+
+    def run(self, sql):
+        self.cursor.execute(sql)
+
+    def rows(self, sql):
+        self.cursor.execute(sql)
+        return self.cursor.fetchall()
+
+    def value(self, sql):
+        return self.rows(sql)[0][0]
+
+
+def load(db, table, images, labels):
+    """Copy images into a new table and return the seconds of the COPY."""
+    db.run("CREATE TABLE %s (id integer, label smallint, image vector(%d))"
+           % (table, DIMENSIONS))
+    # 3 kB are better kept in the row than out of line.
+    db.run("ALTER TABLE %s ALTER image SET STORAGE PLAIN" % table)
+    bar = Bar("COPY", len(images))
+    start = time.perf_counter()
+    db.cursor.copy_expert("COPY %s FROM STDIN (FORMAT binary)" % table,
+                          CopyStream(images, labels, bar.show), 1 << 20)
+    seconds = time.perf_counter() - start
+    bar.end("%s rows in %.1f s" % (format(len(images), ","), seconds))
+    return seconds
+
+
+class BuildWatch(threading.Thread):
+    """Shows the progress of CREATE INDEX, and times its phases."""
+
+    QUERY = ("SELECT phase, tuples_done, tuples_total, blocks_done, "
+             "blocks_total FROM pg_stat_progress_create_index")
+
+    def __init__(self, rows):
+        super().__init__(daemon=True)
+        self.db = Database()
+        self.n = rows
+        self.finished = threading.Event()
+        self.phases = []        # [name, first seen, last seen]
+        self.bar = None
+
+    def run(self):
+        while not self.finished.wait(POLL_SECONDS):
+            row = self.db.rows(self.QUERY)
+            if row:
+                self.see(time.perf_counter(), *row[0])
+
+    def see(self, now, phase, tuples, tuples_total, blocks, blocks_total):
+        phase = phase.replace("building index: ", "")
+        if not self.phases or self.phases[-1][0] != phase:
+            self.close_phase(now)
+            self.phases.append([phase, now, now])
+            self.bar = Bar(phase, self.n)
+        self.phases[-1][2] = now
+        if tuples_total:
+            self.bar.show(tuples * self.n // tuples_total)
+        elif blocks_total:
+            self.bar.show(blocks * self.n // blocks_total)
+
+    def close_phase(self, now):
+        if self.phases:
+            self.phases[-1][2] = now
+            seconds = now - self.phases[-1][1]
+            self.bar.end("%.2f s  %s rows/s" % (
+                seconds, format(round(self.n / max(seconds, 1e-9)), ",")))
+
+    def end(self):
+        self.finished.set()
+        self.join()
+        self.close_phase(time.perf_counter())
+        return [(name, stop - start) for name, start, stop in self.phases]
+
+
+def build(db, using, rows):
+    """Create the index; return the seconds, and those of each phase."""
+    watch = BuildWatch(rows)
+    watch.start()
+    start = time.perf_counter()
+    try:
+        db.run("CREATE INDEX images_image_idx ON images USING %s "
+               "(image vector_l2_ops)" % using)
+        seconds = time.perf_counter() - start
+    finally:
+        phases = watch.end()
+    return seconds, phases
+
+
+def squared_distances(query, images):
+    """Return the exact squared distances of one image to some others."""
+    difference = images.astype(np.int64) - query.astype(np.int64)
+    return (difference * difference).sum(axis=1)
+
+
+def exact_radii(images, queries):
+    """Return the squared distance of the K-th nearest image to each query.
+
+    Matrix products in single precision find the candidates, integers decide;
+    the candidates' margin is checked against the products' rounding.
+    """
+    base = images.astype(np.float32)
+    norms = np.einsum("ij,ij->i", base, base)
+    radii = np.empty(len(queries), np.int64)
+    for start in range(0, len(queries), 100):
+        part = queries[start:start + 100].astype(np.float32)
+        approximate = norms - 2 * (part @ base.T)
+        candidates = np.argpartition(approximate, 8 * K, axis=1)[:, :8 * K]
+        for i, row in enumerate(candidates):
+            exact = squared_distances(queries[start + i], images[row])
+            radii[start + i] = np.partition(exact, K - 1)[K - 1]
+            own_norm = np.dot(part[i], part[i])
+            worst = approximate[i, row].max() + own_norm
+            if worst < radii[start + i] + 1000:
+                raise RuntimeError("too few candidates for an exact answer")
+    return radii
+
+
+def recall(images, queries, radii, answers):
+    """Return the share of the true K nearest that was found.
+
+    Images as far away as the K-th nearest are as good as it is.
+    """
+    hits = 0
+    for query, radius, answer in zip(queries, radii, answers):
+        distances = squared_distances(query, images[list(set(answer))])
+        hits += int((distances <= radius).sum())
+    return hits / (K * len(radii))
+
+
+class Searcher:
+    """Runs the prepared nearest-neighbour query and takes the time."""
+
+    def __init__(self, db, ef_setting):
+        self.db = db
+        self.ef_setting = ef_setting
+        db.run("PREPARE nearest (integer) AS " + NEAREST.format("$1"))
+        plan = "\n".join(r[0] for r in db.rows("EXPLAIN EXECUTE nearest (0)"))
+        if "Index Scan using images_image_idx" not in plan:
+            raise RuntimeError("the index is not used:\n" + plan)
+
+    def use(self, ef):
+        self.db.run("SET %s = %d" % (self.ef_setting, ef))
+
+    def one(self, query):
+        start = time.perf_counter()
+        rows = self.db.rows("EXECUTE nearest (%d)" % query)
+        return time.perf_counter() - start, [row[0] for row in rows]
+
+    def many(self, queries, bar=None):
+        """Return seconds and answers; the bar gets the number done."""
+        seconds, answers = np.empty(len(queries)), []
+        for i, query in enumerate(queries):
+            seconds[i], answer = self.one(query)
+            answers.append(answer)
+            if bar:
+                bar.show(i + 1)
+        return seconds, answers
+
+
+def sweep(searcher, images, queries, sample, radii):
+    """Return (ef_search, recall, queries/s, median s) for each ef_search."""
+    results = []
+    bar = Bar("recall", len(EF_SEARCH))
+    for i, ef in enumerate(EF_SEARCH):
+        searcher.use(ef)
+        searcher.many(sample[:WARM_UP])
+        seconds, answers = searcher.many(sample)
+        results.append((ef, recall(images, queries[sample], radii, answers),
+                        len(sample) / seconds.sum(), np.median(seconds)))
+        bar.show(i + 1)
+    bar.end("%d values of %s" % (len(EF_SEARCH), searcher.ef_setting))
+    return results
+
+
+def exact_scans(db, queries, sample, radii):
+    """Time the same query without the index, and check it against NumPy."""
+    db.run("SET enable_indexscan = off")
+    seconds = []
+    for i in range(EXACT_SCANS):
+        sql = ("SELECT (image <-> (SELECT image FROM queries WHERE id = %d))"
+               "FROM images ORDER BY 1 LIMIT %d" % (sample[i], K))
+        start = time.perf_counter()
+        rows = db.rows(sql)
+        seconds.append(time.perf_counter() - start)
+        if not np.isclose(rows[-1][0] ** 2, radii[i], rtol=1e-5):
+            raise RuntimeError("the exact scan disagrees with NumPy")
+    db.run("RESET enable_indexscan")
+    return np.median(seconds)
+
+
+def throughput(clients, n_queries, options):
+    """Return queries per second of some clients at once, by pgbench."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write("\\set i random(0, %d)\n%s;\n"
+                     % (n_queries - 1, NEAREST.format(":i")))
+        script.flush()
+        output = subprocess.run(
+            ["pgbench", "-n", "-M", "prepared", "-c", str(clients),
+             "-j", str(clients), "-T", str(LOAD_SECONDS), "-f", script.name],
+            env=dict(os.environ, PGOPTIONS=options), check=True,
+            capture_output=True, text=True).stdout
+    line = next(x for x in output.splitlines() if x.startswith("tps = "))
+    return float(line.split()[2])
+
+
+def vote(labels, answers):
+    """Return the label that most of each answer's images have."""
+    return [np.bincount(labels[answer]).argmax() for answer in answers]
+
+
+def cpu_name():
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return os.uname().machine
+
+
+def measure(options):
+    """Do everything; return the figures, as report.write() wants them."""
+    figures = {"classes": CLASSES, "k": K, "sample": SAMPLE,
+               "using": options.using, "ef_setting": options.ef_setting,
+               "cores": os.cpu_count(), "cpu": cpu_name(),
+               "exact_scans": EXACT_SCANS, "load_seconds": LOAD_SECONDS,
+               "date": datetime.date.today().isoformat()}
+    images = read_idx(options.data, "train-images-idx3-ubyte.gz")
+    labels = read_idx(options.data, "train-labels-idx1-ubyte.gz")
+    queries = read_idx(options.data, "t10k-images-idx3-ubyte.gz")
+    query_labels = read_idx(options.data, "t10k-labels-idx1-ubyte.gz")
+    figures.update(images=images, labels=labels, queries=queries,
+                   query_labels=query_labels)
+    images = images.reshape(len(images), -1)
+    queries = queries.reshape(len(queries), -1)
+
+    db = Database()
+    db.run("CREATE EXTENSION " + options.extension)
+    figures["server"] = "PostgreSQL " + db.value("SHOW server_version")
+    figures["extension"] = "%s %s" % db.rows(
+        "SELECT extname, extversion FROM pg_extension WHERE extname = '%s'"
+        % options.extension)[0]
+
+    say("%s, %s on %d cores of %s" % (
+        figures["extension"], figures["server"], figures["cores"],
+        figures["cpu"]), "title")
+    figures["copy_seconds"] = load(db, "images", images, labels)
+    load(db, "queries", queries, query_labels)
+    db.run("CREATE INDEX ON queries (id)")
+    db.run("VACUUM ANALYZE images")
+    db.run("VACUUM ANALYZE queries")
+
+    figures["build_seconds"], figures["phases"] = build(
+        db, options.using, len(images))
+    figures["index_bytes"] = db.value(
+        "SELECT pg_relation_size('images_image_idx')")
+    figures["table_bytes"] = db.value("SELECT pg_table_size('images')")
+
+    sample = np.sort(np.random.default_rng(1).choice(
+        len(queries), SAMPLE, replace=False))
+    radii = exact_radii(images, queries[sample])
+    figures["exact_seconds"] = exact_scans(db, queries, sample, radii)
+
+    searcher = Searcher(db, options.ef_setting)
+    figures["ef"] = int(db.value("SHOW " + options.ef_setting))
+    figures["sweep"] = sweep(searcher, images, queries, sample, radii)
+    db.run("RESET " + options.ef_setting)
+
+    searcher.many(range(WARM_UP))
+    bar = Bar("search", len(queries))
+    figures["latencies"], figures["answers"] = searcher.many(
+        range(len(queries)), bar)
+    bar.end("%s held-out queries" % format(len(queries), ","))
+    figures["recall"] = recall(images, queries[sample], radii,
+                               [figures["answers"][i] for i in sample])
+    figures["voted"] = float(np.mean(
+        vote(labels, figures["answers"]) == query_labels))
+    figures["throughput"] = throughput(figures["cores"], len(queries),
+                                       "-c jit=off")
+    return figures
+
+
+def summarize(figures):
+    """Print the figures that the report shows."""
+    n = len(figures["images"])
+    milliseconds = 1000 * figures["latencies"]
+    say("")
+    say("Build", "title")
+    say("  %-28s %8.2f s   %9s rows/s" % (
+        "CREATE INDEX", figures["build_seconds"],
+        format(round(n / figures["build_seconds"]), ",")))
+    for name, seconds in figures["phases"]:
+        say("    %-26s %8.2f s   %9s rows/s" % (
+            name, seconds, format(round(n / max(seconds, 1e-9)), ",")))
+    say("  %-28s %8.0f MB  table %.0f MB" % (
+        "index", figures["index_bytes"] / 1e6, figures["table_bytes"] / 1e6))
+    say("Search", "title")
+    say("  %-10s %10s %12s %10s" % (
+        "ef_search", "recall@10", "queries/s", "median"))
+    for ef, found, rate, median in figures["sweep"]:
+        say("  %-10d %10.4f %12s %7.2f ms" % (
+            ef, found, format(round(rate), ","), 1000 * median))
+    say("  %s queries at ef_search %d: median %.2f ms, 95 %% %.2f ms, "
+        "99 %% %.2f ms" % (
+            format(len(milliseconds), ","), figures["ef"],
+            *np.percentile(milliseconds, (50, 95, 99))))
+    say("  %d clients at once: %s queries/s" % (
+        figures["cores"], format(round(figures["throughput"]), ",")))
+    say("  without the index: %.1f ms a query" % (
+        1000 * figures["exact_seconds"]))
+    say("  the ten nearest vote for the right garment in %.1f %% of all "
+        "queries" % (100 * figures["voted"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", default=DATA)
+    parser.add_argument("--report", default="report.html")
+    parser.add_argument("--extension", default="omenvec")
+    parser.add_argument("--using", default="omen", help="access method")
+    parser.add_argument("--ef-setting", default="omen.ef_search")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    figures = measure(options)
+    summarize(figures)
+    report.write(options.report, figures)
+    say("")
+    say("%s, in %.0f s" % (options.report, time.perf_counter() - start),
+        "title")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * opclass.c
+ *		Operator classes: what metric and what type of element.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "types/halfvec.h"
+#include "types/vector.h"
+
+#include "omen.h"
+
+/* What a pending page can hold. */
+#define OMEN_VECTOR_MAX_DIMS	2000
+#define OMEN_HALFVEC_MAX_DIMS	4000
+
+/*
+ * The support function of an operator class: takes and gives "internal", so
+ * that it cannot be called from SQL.
+ */
+#define OMEN_SUPPORT_FUNCTION(name, metric, element, max_dims) \
+PG_FUNCTION_INFO_V1(name); \
+Datum \
+name(PG_FUNCTION_ARGS) \
+{ \
+	static const OmenOpclass opclass = {metric, element, max_dims}; \
+	PG_RETURN_POINTER(&opclass); \
+} \
+extern int	no_such_variable
+
+OMEN_SUPPORT_FUNCTION(omen_vector_l2_support, OMEN_METRIC_L2,
+					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_vector_ip_support, OMEN_METRIC_IP,
+					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_vector_cosine_support, OMEN_METRIC_COSINE,
+					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_halfvec_l2_support, OMEN_METRIC_L2,
+					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_halfvec_ip_support, OMEN_METRIC_IP,
+					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_halfvec_cosine_support, OMEN_METRIC_COSINE,
+					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+
+const OmenOpclass *
+OmenGetOpclass(Relation index)
+{
+	FmgrInfo   *support = index_getprocinfo(index, 1, OMEN_SUPPORT_PROC);
+
+	return (const OmenOpclass *) DatumGetPointer(FunctionCall0Coll(support,
+																   InvalidOid));
+}
+
+const void *
+OmenGetElements(const OmenOpclass *opclass, Datum value, int *dims)
+{
+	if (opclass->element == OMEN_ELEMENT_FLOAT)
+	{
+		Vector	   *vector = OmenVectorFromDatum(value);
+
+		*dims = vector->dim;
+		return vector->x;
+	}
+	else
+	{
+		HalfVector *vector = OmenHalfVectorFromDatum(value);
+
+		*dims = vector->dim;
+		return vector->x;
+	}
+}

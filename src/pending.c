@@ -1,0 +1,325 @@
+/*-------------------------------------------------------------------------
+ *
+ * pending.c
+ *		The pending list: rows that no segment holds yet.
+ *
+ * Rows are appended to the last page of one of several stripes; a backend
+ * keeps to one stripe, so that concurrent inserters rarely want the same
+ * page.  An append locks one page and writes one WAL record.  Only when a page
+ * is full is the metapage locked, to link another one.
+ *
+ * A flush works on a list that no longer changes: sealing moves the stripes
+ * to another place in the metapage, in one record, and then marks the last
+ * page of each closed.  An inserter that still has the old metapage in mind
+ * finds its page closed, and starts again; one that came before the mark has
+ * added its row where the flush will find it.
+ *
+ * Pages of a list are numbered within (owner, stripe), and every reader checks
+ * that it got the page it asked for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "pending.h"
+#include "segment.h"
+
+/* Blocks that the pending list takes from the free space at a time. */
+#define OMEN_SPARE_BLOCKS	16
+
+/* The number of a page within its owner: stripe and position. */
+#define OMEN_MAX_STRIPE_PAGES	((uint32) 1 << 28)
+
+static uint32
+om_pending_logical(int stripe, uint32 page)
+{
+	return (uint32) stripe * OMEN_MAX_STRIPE_PAGES + page;
+}
+
+/* Put a row onto a page that has room. */
+static void
+om_put_row(const OmenLayout *layout, Page page, ItemPointer tid,
+		   const void *elements)
+{
+	OmenPendingHead *head = OmenPageGetPending(page);
+	OmenTid    *row = OmenPageGetPendingRow(layout, page, head->nrows);
+
+	memset(row, 0, layout->pending_row_size);
+	row->tid = *tid;
+	memcpy(OmenPendingRowVector(row), elements, layout->vector_size);
+	head->nrows++;
+	((PageHeader) page)->pd_lower += layout->pending_row_size;
+}
+
+/*
+ * Try to append to the last page of the stripe.  False if there is no such
+ * page, or it is full, or it was sealed.
+ */
+static bool
+om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
+				  const OmenStripe *data, ItemPointer tid,
+				  const void *elements)
+{
+	GenericXLogState *state;
+	Buffer		buffer;
+	Page		page;
+
+	if (data->tail == InvalidBlockNumber)
+		return false;
+	buffer = OmenReadBuffer(index, cache, data->tail, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buffer);
+	if (!OmenPageIs(page, OMEN_PAGE_PENDING, owner,
+					om_pending_logical(stripe, data->npages - 1)) ||
+		(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED) ||
+		OmenPageGetPending(page)->nrows >=
+		cache->layout.pending_rows_per_page)
+	{
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+	state = GenericXLogStart(index);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	om_put_row(&cache->layout, page, tid, elements);
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+/* Take one block for the pending list. */
+static BlockNumber
+om_take_block(OmenMetaChange *change)
+{
+	OmenExtent *spare = &change->meta->spare;
+
+	if (spare->nblocks == 0)
+		*spare = OmenTakeExtent(change, OMEN_SPARE_BLOCKS);
+	spare->nblocks--;
+	return spare->start++;
+}
+
+/*
+ * Append a page with one row to the stripe.  False if the stripe is not as
+ * the caller knew it any more.
+ *
+ * Locks are taken in the order metapage, new page, last page.  Nobody waits
+ * for the metapage while holding a pending page.
+ */
+static bool
+om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
+			   BlockNumber tail, ItemPointer tid, const void *elements)
+{
+	OmenMetaChange change;
+	OmenPendingData *pending;
+	OmenStripe *data;
+	Buffer		buffer;
+	Buffer		tail_buffer = InvalidBuffer;
+	Page		page;
+	BlockNumber block;
+
+	OmenMetaBegin(index, &change);
+	pending = &change.meta->pending;
+	data = &pending->stripes[stripe];
+	if (pending->owner != owner || data->tail != tail ||
+		data->npages >= OMEN_MAX_STRIPE_PAGES)
+	{
+		OmenMetaAbort(&change);
+		return false;
+	}
+	if (owner == 0)
+		pending->owner = change.meta->next_owner++;
+
+	block = om_take_block(&change);
+	buffer = OmenOverwriteBuffer(index, block);
+	page = GenericXLogRegisterBuffer(change.state, buffer,
+									 GENERIC_XLOG_FULL_IMAGE);
+	OmenInitPage(page, OMEN_PAGE_PENDING, pending->owner,
+				 om_pending_logical(stripe, data->npages));
+	OmenPageGetPending(page)->next = InvalidBlockNumber;
+	OmenPageGetPending(page)->nrows = 0;
+	((PageHeader) page)->pd_lower += sizeof(OmenPendingHead);
+	om_put_row(&cache->layout, page, tid, elements);
+
+	if (tail == InvalidBlockNumber)
+		data->head = block;
+	else
+	{
+		tail_buffer = ReadBuffer(index, tail);
+		LockBuffer(tail_buffer, BUFFER_LOCK_EXCLUSIVE);
+		if (!OmenPageIs(BufferGetPage(tail_buffer), OMEN_PAGE_PENDING, owner,
+						om_pending_logical(stripe, data->npages - 1)))
+			OmenReportDamage(index, tail,
+							 "It is not the last page of the pending list.");
+		page = GenericXLogRegisterBuffer(change.state, tail_buffer, 0);
+		OmenPageGetPending(page)->next = block;
+	}
+	data->tail = block;
+	data->npages++;
+	OmenMetaCommit(&change);
+	UnlockReleaseBuffer(buffer);
+	if (BufferIsValid(tail_buffer))
+		UnlockReleaseBuffer(tail_buffer);
+	return true;
+}
+
+bool
+OmenAppendPending(Relation index, OmenCache *cache, ItemPointer tid,
+				  const void *elements)
+{
+	int			stripe = MyProcPid % OMEN_MAX_STRIPES;
+
+	for (;;)
+	{
+		OmenMetaData meta;
+		const OmenStripe *data = &meta.pending.stripes[stripe];
+		uint32		owner;
+
+		CHECK_FOR_INTERRUPTS();
+		OmenReadMeta(index, &meta);
+		owner = meta.pending.owner;
+		if (om_append_to_tail(index, cache, owner, stripe, data, tid,
+							  elements))
+			return false;
+		if (om_append_page(index, cache, owner, stripe, data->tail, tid,
+						   elements))
+			return true;
+	}
+}
+
+uint64
+OmenPendingRows(const OmenLayout *layout, const OmenPendingData *pending)
+{
+	uint64		npages = 0;
+	int			i;
+
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+		npages += pending->stripes[i].npages;
+	return npages * layout->pending_rows_per_page;
+}
+
+void
+OmenSealPending(Relation index)
+{
+	OmenMetaChange change;
+	OmenMetaData *meta;
+	OmenPendingData sealed;
+	int			i;
+
+	OmenMetaBegin(index, &change);
+	meta = change.meta;
+	if (meta->sealed.owner == 0 && meta->pending.owner != 0)
+	{
+		meta->sealed = meta->pending;
+		meta->pending.owner = 0;
+		for (i = 0; i < OMEN_MAX_STRIPES; i++)
+		{
+			meta->pending.stripes[i].head = InvalidBlockNumber;
+			meta->pending.stripes[i].tail = InvalidBlockNumber;
+			meta->pending.stripes[i].npages = 0;
+		}
+		sealed = meta->sealed;
+		OmenMetaCommit(&change);
+	}
+	else
+	{
+		sealed = meta->sealed;
+		OmenMetaAbort(&change);
+	}
+
+	/*
+	 * An earlier producer may have died before it closed the pages, so this
+	 * is done whether or not the list was sealed just now.
+	 */
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+	{
+		const OmenStripe *stripe = &sealed.stripes[i];
+		GenericXLogState *state;
+		Buffer		buffer;
+		Page		page;
+
+		if (sealed.owner == 0 || stripe->npages == 0)
+			continue;
+		buffer = ReadBuffer(index, stripe->tail);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		page = BufferGetPage(buffer);
+		if (!OmenPageIs(page, OMEN_PAGE_PENDING, sealed.owner,
+						om_pending_logical(i, stripe->npages - 1)))
+			OmenReportDamage(index, stripe->tail,
+							 "It is not the last page of the pending list.");
+		if (!(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED))
+		{
+			state = GenericXLogStart(index);
+			page = GenericXLogRegisterBuffer(state, buffer, 0);
+			OmenPageGetSpecial(page)->flags |= OMEN_PENDING_CLOSED;
+			GenericXLogFinish(state);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+void
+OmenStartPendingWalk(OmenPendingWalk *walk, const OmenPendingData *pending)
+{
+	walk->pending = pending;
+	walk->stripe = -1;
+	walk->page = 0;
+	walk->block = InvalidBlockNumber;
+}
+
+/*
+ * A walk ends after the pages that the metapage counted: rows that came later
+ * are not visible to a snapshot taken before the metapage was read.
+ */
+Buffer
+OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
+					int mode, bool *retired)
+{
+	const OmenPendingData *pending = walk->pending;
+	Buffer		buffer;
+	Page		page;
+
+	*retired = false;
+	if (pending->owner == 0)
+		return InvalidBuffer;
+	while (walk->stripe < 0 ||
+		   walk->page == pending->stripes[walk->stripe].npages)
+	{
+		if (++walk->stripe == OMEN_MAX_STRIPES)
+		{
+			walk->stripe = OMEN_MAX_STRIPES - 1;
+			return InvalidBuffer;
+		}
+		walk->page = 0;
+		walk->block = pending->stripes[walk->stripe].head;
+	}
+
+	CHECK_FOR_INTERRUPTS();
+	if (walk->block == InvalidBlockNumber)
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "The pending list is shorter than it should be.");
+	buffer = OmenReadBuffer(index, cache, walk->block, mode);
+	page = BufferGetPage(buffer);
+	if (!OmenPageIs(page, OMEN_PAGE_PENDING, pending->owner,
+					om_pending_logical(walk->stripe, walk->page)))
+	{
+		UnlockReleaseBuffer(buffer);
+		OmenCheckRetired(index, pending->owner, walk->block);
+		*retired = true;
+		return InvalidBuffer;
+	}
+	walk->block = OmenPageGetPending(page)->next;
+	walk->page++;
+	return buffer;
+}
+
+uint32
+OmenPendingPageRows(Relation index, const OmenLayout *layout, Buffer buffer)
+{
+	uint32		nrows = OmenPageGetPending(BufferGetPage(buffer))->nrows;
+
+	if (nrows > layout->pending_rows_per_page)
+		OmenReportDamage(index, BufferGetBlockNumber(buffer),
+						 "It has more rows than fit.");
+	return nrows;
+}

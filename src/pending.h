@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * pending.h
+ *		The pending list: rows that no segment holds yet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_PENDING_H
+#define OMEN_PENDING_H
+
+#include "storage.h"
+
+/*
+ * Append a row.  "elements" are vector_size bytes as in the datum.  Returns
+ * true if a page was added, so that it is time to look at OmenPendingRows.
+ */
+extern bool OmenAppendPending(Relation index, OmenCache *cache,
+							  ItemPointer tid, const void *elements);
+
+/* Rows that the pages of a list have room for: an upper bound of its rows. */
+extern uint64 OmenPendingRows(const OmenLayout *layout,
+							  const OmenPendingData *pending);
+
+/*
+ * Move the pending list to meta->sealed, unless something is sealed already,
+ * and close its pages to inserters.  The caller holds the producer lock.
+ */
+extern void OmenSealPending(Relation index);
+
+/* A walk over the pages of a list, as the metapage once described it. */
+typedef struct OmenPendingWalk
+{
+	const OmenPendingData *pending;
+	int			stripe;
+	uint32		page;			/* position within the stripe */
+	BlockNumber block;			/* of the page */
+} OmenPendingWalk;
+
+extern void OmenStartPendingWalk(OmenPendingWalk *walk,
+								 const OmenPendingData *pending);
+
+/*
+ * The next page, locked in the given mode; InvalidBuffer at the end, or (with
+ * *retired set) if the list was retired meanwhile.  The caller unlocks and
+ * releases each page before it asks for the next one.
+ */
+extern Buffer OmenNextPendingPage(Relation index, OmenCache *cache,
+								  OmenPendingWalk *walk, int mode,
+								  bool *retired);
+
+/*
+ * The rows of a pending page, checked against its size.
+ */
+extern uint32 OmenPendingPageRows(Relation index, const OmenLayout *layout,
+								  Buffer buffer);
+
+#endif							/* OMEN_PENDING_H */

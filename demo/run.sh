@@ -22,7 +22,8 @@ echo "Building omenvec for $("$PG_CONFIG" --version)"
 omen_copy "$omen_work/omenvec"
 private_config=$(omen_private_server "$omen_work/server")
 omen_run make -C "$omen_work/omenvec" -s -j "$(nproc)" with_llvm=no \
-	PG_CONFIG="$private_config" install > "$omen_work/build.log" 2>&1 || {
+	PG_CONFIG="$private_config" OMEN_GIT="$(omen_commit)" install \
+	> "$omen_work/build.log" 2>&1 || {
 	cat "$omen_work/build.log"
 	omen_die "the build failed"
 }

@@ -22,7 +22,8 @@ links()
 {
 	local link
 
-	grep -oE '\]\([^)#:]+' "$1" | sed 's/^](//' |
+	grep -oE '\]\([^)#]+' "$1" | sed 's/^](//' |
+		{ grep -v '^[a-z]*:' || true; } |
 		while read -r link; do
 			if [ ! -e "$(dirname "$1")/$link" ]; then
 				echo "$1: nothing at $link" >&2

@@ -327,3 +327,10 @@ omen_copy()
 		--exclude='*.o' --exclude='*.so' --exclude='*.bc' . |
 		tar -C "$1" -xf - --no-same-owner
 }
+
+# What a copy cannot ask Git: the commit, which the build writes down.
+omen_commit()
+{
+	git -C "$omen_top" describe --always --dirty --exclude='*' 2> /dev/null ||
+		echo unknown
+}

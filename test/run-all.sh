@@ -46,7 +46,8 @@ build()
 
 	shift
 	[ -d "$dir" ] || omen_copy "$dir"
-	make -C "$dir" -s -j "$jobs" with_llvm=no PG_CONFIG="$PG_CONFIG" "$@"
+	make -C "$dir" -s -j "$jobs" with_llvm=no PG_CONFIG="$PG_CONFIG" \
+		OMEN_GIT="$(omen_commit)" "$@"
 }
 
 # server NAME BUILD: starts a server with that build installed, unless there

@@ -22,8 +22,7 @@ links()
 {
 	local link
 
-	grep -oE '\]\([^)#]+' "$1" | sed 's/^](//' |
-		{ grep -v '^[a-z]*:' || true; } |
+	sed -nE 's/.*\]\(([^):#]+)[)#].*/\1/p' "$1" |
 		while read -r link; do
 			if [ ! -e "$(dirname "$1")/$link" ]; then
 				echo "$1: nothing at $link" >&2

@@ -93,7 +93,7 @@ part_gcc()
 part_clang()
 {
 	build clang CC=clang OMEN_CFLAGS="-Werror -Wno-unknown-warning-option \
--Wno-ignored-optimization-argument"
+-Wno-ignored-optimization-argument -Wno-ignored-attributes"
 }
 
 part_assert()

@@ -65,7 +65,7 @@ OmenDenseFromDatum(const OmenDenseType *type, Datum datum)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("malformed value of type %s", type->name),
-				 errdetail("The number of dimensions does not match the length of %zu bytes.",
+				 errdetail("Its length of %zu bytes does not fit its dimensions.",
 						   (Size) VARSIZE(v))));
 
 	return v;
@@ -163,13 +163,13 @@ OmenDenseCheckFloats(const OmenDenseType *type, int dim, const float *x)
 	{
 		if (unlikely(OmenDenseOverflows(type, x[i])))
 		{
-			char		text[FLOAT_SHORTEST_DECIMAL_LEN];
+			char		number[FLOAT_SHORTEST_DECIMAL_LEN];
 
-			float_to_shortest_decimal_buf(x[i], text);
+			float_to_shortest_decimal_buf(x[i], number);
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("\"%s\" is out of range for type %s",
-							text, type->name)));
+							number, type->name)));
 		}
 	}
 

@@ -28,33 +28,33 @@ om_skip_space(const char *s)
 }
 
 static void
-om_syntax_error(const OmenDenseType *type, const char *text,
+om_syntax_error(const OmenDenseType *type, const char *literal,
 				const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type %s: \"%s\"",
-					type->name, text),
+					type->name, literal),
 			 detail ? errdetail("%s", detail) : 0));
 }
 
 /*
- * Read one number at s (of text, which is for messages) and return what
+ * Read one number at s (of literal, which is for messages) and return what
  * follows it.
  *
  * The server keeps LC_NUMERIC at "C", so the decimal point is a point.
  * strtof() rather than strtod() saves a second rounding.
  */
 static const char *
-om_parse_number(const OmenDenseType *type, const char *text, const char *s,
-				float *x)
+om_parse_number(const OmenDenseType *type, const char *literal,
+				const char *s, float *x)
 {
 	char	   *end;
 
 	errno = 0;
 	*x = strtof(s, &end);
 	if (end == s)
-		om_syntax_error(type, text, NULL);
+		om_syntax_error(type, literal, NULL);
 
 	/* Too small a number also gives ERANGE, but is read as zero. */
 	if ((errno == ERANGE && isinf(*x)) || OmenDenseOverflows(type, *x))
@@ -69,11 +69,11 @@ om_parse_number(const OmenDenseType *type, const char *text, const char *s,
 /*
  * Read the numbers after the opening bracket, up to and including the closing
  * one, into x, which has room for OMEN_DENSE_MAX_DIM of them or for one more
- * than text has commas.  Returns what follows.
+ * than literal has commas.  Returns what follows.
  */
 static const char *
-om_parse_numbers(const OmenDenseType *type, const char *text, const char *s,
-				 float *x, int *dim)
+om_parse_numbers(const OmenDenseType *type, const char *literal,
+				 const char *s, float *x, int *dim)
 {
 	int			n = 0;
 
@@ -84,14 +84,14 @@ om_parse_numbers(const OmenDenseType *type, const char *text, const char *s,
 	for (;;)
 	{
 		OmenDenseCheckDim(type, n + 1);
-		s = om_parse_number(type, text, om_skip_space(s), &x[n++]);
+		s = om_parse_number(type, literal, om_skip_space(s), &x[n++]);
 		s = om_skip_space(s);
 		if (*s != ',')
 			break;
 		s++;
 	}
 	if (*s != ']')
-		om_syntax_error(type, text, NULL);
+		om_syntax_error(type, literal, NULL);
 	*dim = n;
 	return s + 1;
 }
@@ -109,18 +109,19 @@ om_count_commas(const char *s)
 static Datum
 om_in(FunctionCallInfo fcinfo, const OmenDenseType *type)
 {
-	const char *text = PG_GETARG_CSTRING(0);
+	const char *literal = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
-	int			room = Min(om_count_commas(text) + 1, OMEN_DENSE_MAX_DIM);
+	int			room = Min(om_count_commas(literal) + 1, OMEN_DENSE_MAX_DIM);
 	float	   *x = palloc(mul_size(sizeof(float), room));
-	const char *s = om_skip_space(text);
+	const char *s = om_skip_space(literal);
 	int			dim;
 
 	if (*s != '[')
-		om_syntax_error(type, text, "Vector contents must start with \"[\".");
-	s = om_parse_numbers(type, text, s + 1, x, &dim);
+		om_syntax_error(type, literal,
+						"Vector contents must start with \"[\".");
+	s = om_parse_numbers(type, literal, s + 1, x, &dim);
 	if (*om_skip_space(s) != '\0')
-		om_syntax_error(type, text, "Junk after closing right brace.");
+		om_syntax_error(type, literal, "Junk after closing right brace.");
 	OmenDenseCheckTypmod(typmod, dim);
 
 	PG_RETURN_POINTER(OmenDenseFromFloats(type, dim, x));
@@ -137,13 +138,13 @@ om_out(FunctionCallInfo fcinfo, const OmenDenseType *type)
 {
 	OmenDense  *v = OMEN_GETARG_DENSE(type, 0);
 	const float *x = OmenDenseFloats(type, v);
-	char	   *text;
+	char	   *result;
 	char	   *s;
 	int			i;
 
 	/* FLOAT_SHORTEST_DECIMAL_LEN has room for the comma */
-	text = palloc(add_size(mul_size(FLOAT_SHORTEST_DECIMAL_LEN, v->dim), 3));
-	s = text;
+	result = palloc(add_size(mul_size(FLOAT_SHORTEST_DECIMAL_LEN, v->dim), 3));
+	s = result;
 	*s++ = '[';
 	for (i = 0; i < v->dim; i++)
 	{
@@ -154,7 +155,7 @@ om_out(FunctionCallInfo fcinfo, const OmenDenseType *type)
 	*s++ = ']';
 	*s = '\0';
 
-	PG_RETURN_CSTRING(text);
+	PG_RETURN_CSTRING(result);
 }
 
 OMEN_DENSE_FUNCTION(out);

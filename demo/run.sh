@@ -14,9 +14,8 @@ set -euo pipefail
 python=/usr/bin/python3
 
 omen_begin
-omen_packages gcc make dataset-fashion-mnist \
+omen_prepare gcc make dataset-fashion-mnist \
 	python3 python3-numpy python3-psycopg2 python3-matplotlib python3-pil
-omen_server
 
 echo "Building omenvec for $("$PG_CONFIG" --version)"
 omen_copy "$omen_work/omenvec"

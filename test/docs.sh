@@ -35,8 +35,10 @@ count=0
 for document in README.md doc/*.md; do
 	[ -e "$document" ] || continue
 	links "$document"
-	psql -X -q -c "DROP DATABASE IF EXISTS docs" -c "CREATE DATABASE docs"
-	examples "$document" | psql -X -q -d docs -v ON_ERROR_STOP=1 -o /dev/null
+	psql -X -q -c "SET client_min_messages = warning" \
+		-c "DROP DATABASE IF EXISTS docs" -c "CREATE DATABASE docs"
+	examples "$document" |
+		psql -X -q -d docs -v ON_ERROR_STOP=1 -o /dev/null -f -
 	count=$((count + $(grep -c '^```sql$' "$document" || true)))
 done
 if [ "$count" -eq 0 ]; then

@@ -153,7 +153,7 @@ omen_find_server()
 	return 1
 }
 
-# Prints the packages of the newest server that apt offers.
+# Prints the packages of the newest server that apt offers, one a line.
 omen_server_packages()
 {
 	local version
@@ -161,33 +161,35 @@ omen_server_packages()
 	for version in $omen_versions; do
 		if apt-cache show "postgresql-server-dev-$version" \
 			> /dev/null 2>&1; then
-			echo "postgresql-$version postgresql-server-dev-$version"
+			printf '%s\n' "postgresql-$version" \
+				"postgresql-server-dev-$version"
 			return
 		fi
 	done
-	return 1
 }
 
-# Sets PG_CONFIG, after the installation of a server where there is none.
-omen_server()
+# omen_prepare PACKAGE...: installs what is missing of these, and a server
+# where there is none, and sets PG_CONFIG.
+omen_prepare()
 {
-	local packages named=${PG_CONFIG:-}
+	local packages=("$@") server=()
 
-	if ! PG_CONFIG=$(omen_find_server); then
-		[ -z "$named" ] ||
-			omen_die "$named is not of a PostgreSQL 15 to 18 with its headers"
-		command -v apt-get > /dev/null ||
-			omen_die "no PostgreSQL 15 to 18 with its headers found"
-		if omen_can_root; then
-			omen_refresh_lists
+	if ! omen_find_server > /dev/null; then
+		[ -z "${PG_CONFIG:-}" ] ||
+			omen_die "$PG_CONFIG: no PostgreSQL 15 to 18 with its headers"
+		if command -v apt-get > /dev/null; then
+			if omen_can_root; then
+				omen_refresh_lists
+			fi
+			mapfile -t server < <(omen_server_packages)
+			[ ${#server[@]} -gt 0 ] ||
+				omen_die "apt offers no PostgreSQL 15 to 18 (is apt-get update due?)"
+			packages+=("${server[@]}")
 		fi
-		packages=$(omen_server_packages) ||
-			omen_die "apt offers no PostgreSQL 15 to 18"
-		# shellcheck disable=SC2086
-		omen_packages $packages
-		PG_CONFIG=$(omen_find_server) ||
-			omen_die "no usable PostgreSQL after its installation"
 	fi
+	omen_packages "${packages[@]}"
+	PG_CONFIG=$(omen_find_server) ||
+		omen_die "no PostgreSQL 15 to 18 with its headers found"
 	if [ "$(id -u)" -eq 0 ] && ! id postgres > /dev/null 2>&1; then
 		omen_die "a server does not run as root, and there is no user postgres"
 	fi

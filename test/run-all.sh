@@ -126,7 +126,7 @@ part_headers()
 part_unit()
 {
 	build unit CC=gcc
-	make -C "$omen_work/unit/test/unit" PG_CONFIG="$PG_CONFIG" check
+	make -C "$omen_work/unit/test/unit" -s PG_CONFIG="$PG_CONFIG" check
 }
 
 part_regress()
@@ -156,7 +156,7 @@ part_isolation()
 # These make their own clusters, which root may not run.
 part_tap()
 {
-	local dir=$omen_work/tap
+	local dir=$omen_work/tap log
 
 	compgen -G "$omen_top/test/t/*.pl" > /dev/null || skip "no TAP tests"
 	server gcc
@@ -172,7 +172,12 @@ part_tap()
 	then
 		return
 	fi
-	tail -n 60 "$dir"/tmp_check/log/regress_log_*
+	for log in "$dir"/tmp_check/log/regress_log_*; do
+		# One that failed, or that ended before its time.
+		if grep -q 'not ok' "$log" || ! grep -q '1\.\.[0-9]' "$log"; then
+			tail -n 60 "$log"
+		fi
+	done
 	return 1
 }
 
@@ -221,7 +226,7 @@ run_part()
 		*) word=FAILED failed=$((failed + 1)) ;;
 	esac
 	printf '%-8s %4d s  %s\n' "$word" $((SECONDS - start)) \
-		"$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-120)"
+		"$(grep -v '^[=[:blank:]]*$' "$log" | tail -n 1 | cut -c 1-100)"
 	if [ "$word" = FAILED ]; then
 		tail -n 400 "$log" | sed 's/^/    /'
 	fi
@@ -245,8 +250,7 @@ main()
 		parts=("$@")
 	fi
 	omen_begin
-	omen_packages "${packages[@]}"
-	omen_server
+	omen_prepare "${packages[@]}"
 	echo "Testing with $("$PG_CONFIG" --version), $jobs cores"
 	for part in "${parts[@]}"; do
 		run_part "$part"

@@ -105,6 +105,13 @@ extern const OmenOpclass *OmenGetOpclass(Relation index);
 extern const void *OmenGetElements(const OmenOpclass *opclass, Datum value,
 								   int *dims);
 
+/*
+ * Is this a vector that the class does not index: the zero vector, if the
+ * distance is cosine?
+ */
+extern bool OmenIsZero(const OmenOpclass *opclass, const void *elements,
+					   int dims);
+
 /* build.c */
 extern IndexBuildResult *omenbuild(Relation heap, Relation index,
 								   IndexInfo *indexInfo);

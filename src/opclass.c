@@ -71,3 +71,21 @@ OmenGetElements(const OmenOpclass *opclass, Datum value, int *dims)
 		return vector->x;
 	}
 }
+
+/* Elements that are zero are zero bits but for the sign. */
+bool
+OmenIsZero(const OmenOpclass *opclass, const void *elements, int dims)
+{
+	int			i;
+
+	if (opclass->metric != OMEN_METRIC_COSINE)
+		return false;
+	for (i = 0; i < dims; i++)
+	{
+		if (opclass->element == OMEN_ELEMENT_FLOAT ?
+			((const float *) elements)[i] != 0 :
+			(((const uint16 *) elements)[i] & 0x7FFF) != 0)
+			return false;
+	}
+	return true;
+}

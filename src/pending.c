@@ -68,7 +68,7 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 
 	if (data->tail == InvalidBlockNumber)
 		return false;
-	buffer = OmenReadBuffer(index, cache, data->tail, BUFFER_LOCK_EXCLUSIVE);
+	buffer = OmenReadBuffer(index, &cache->hints, data->tail, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
 	if (!OmenPageIs(page, OMEN_PAGE_PENDING, owner,
 					om_pending_logical(stripe, data->npages - 1)) ||
@@ -298,7 +298,7 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 	if (walk->block == InvalidBlockNumber)
 		OmenReportDamage(index, OMEN_METAPAGE,
 						 "The pending list is shorter than it should be.");
-	buffer = OmenReadBuffer(index, cache, walk->block, mode);
+	buffer = OmenReadBuffer(index, &cache->hints, walk->block, mode);
 	page = BufferGetPage(buffer);
 	if (!OmenPageIs(page, OMEN_PAGE_PENDING, pending->owner,
 					om_pending_logical(walk->stripe, walk->page)))

@@ -8,7 +8,7 @@
 #ifndef OMEN_PENDING_H
 #define OMEN_PENDING_H
 
-#include "storage.h"
+#include "cache.h"
 
 /*
  * Append a row.  "elements" are vector_size bytes as in the datum.  Returns

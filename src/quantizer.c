@@ -64,32 +64,49 @@ om_bin_float(uint32 bin)
 	return x;
 }
 
-OmenQuantizer *
-OmenMakeQuantizer(const OmenFrozen *frozen)
+static void
+om_init_rotation(OmenRotation *rotation, uint32 width)
 {
-	OmenQuantizer *quantizer = palloc0(sizeof(OmenQuantizer));
+	rotation->width = width;
+	rotation->block = 1;
+	while (rotation->block * 2 <= rotation->width)
+		rotation->block *= 2;
+	rotation->rounds = rotation->block == rotation->width ? 2 : 4;
+}
+
+Size
+OmenQuantizerSize(const OmenFrozen *frozen)
+{
+	OmenRotation rotation;
+
+	om_init_rotation(&rotation, frozen->width);
+	return MAXALIGN(sizeof(OmenQuantizer)) + frozen->width *
+		(2 * sizeof(float) + rotation.rounds * sizeof(uint32));
+}
+
+OmenQuantizer *
+OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
+{
+	OmenQuantizer *quantizer = memory;
 	OmenRotation *rotation = &quantizer->rotation;
 	uint32	   *signs;
 	uint32		nwords;
 	pg_prng_state prng;
 	uint32		i;
 
+	memset(memory, 0, OmenQuantizerSize(frozen));
 	quantizer->metric = frozen->metric;
 	quantizer->element = frozen->element;
 	quantizer->dims = frozen->dims;
 	quantizer->width = frozen->width;
 	quantizer->step = 1.0f;
-	quantizer->mean = palloc0(frozen->width * sizeof(float));
-	quantizer->scratch = palloc(frozen->width * sizeof(float));
-
-	rotation->width = frozen->width;
-	rotation->block = 1;
-	while (rotation->block * 2 <= rotation->width)
-		rotation->block *= 2;
-	rotation->rounds = rotation->block == rotation->width ? 2 : 4;
+	quantizer->mean = (float *) ((char *) memory +
+								 MAXALIGN(sizeof(OmenQuantizer)));
+	quantizer->scratch = quantizer->mean + frozen->width;
+	signs = (uint32 *) (quantizer->scratch + frozen->width);
+	om_init_rotation(rotation, frozen->width);
 
 	nwords = rotation->rounds * rotation->width;
-	signs = palloc(nwords * sizeof(uint32));
 	pg_prng_seed(&prng, frozen->seed);
 	for (i = 0; i < nwords; i += 32)
 	{
@@ -310,9 +327,9 @@ OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
 
 OmenQuantizer *
 OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
-				  const OmenQuantizerData *data)
+				  const OmenQuantizerData *data, void *memory)
 {
-	OmenQuantizer *quantizer = OmenMakeQuantizer(frozen);
+	OmenQuantizer *quantizer = OmenMakeQuantizer(frozen, memory);
 	uint32		i;
 
 	if (data->npages != OmenQuantizerPages(frozen) ||

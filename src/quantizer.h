@@ -51,10 +51,12 @@ typedef struct OmenQuery
 } OmenQuery;
 
 /*
- * Make a quantizer for an index, without mean and step yet, in
- * CurrentMemoryContext.  The rotation follows from the seed.
+ * Make a quantizer for an index, without mean and step yet, in "memory" of
+ * OmenQuantizerSize bytes.  The rotation follows from the seed.
  */
-extern OmenQuantizer *OmenMakeQuantizer(const OmenFrozen *frozen);
+extern Size OmenQuantizerSize(const OmenFrozen *frozen);
+extern OmenQuantizer *OmenMakeQuantizer(const OmenFrozen *frozen,
+										void *memory);
 
 /*
  * Learn mean, step and (for inner product) the norm to lift to, from n
@@ -79,7 +81,8 @@ extern uint32 OmenQuantizerPages(const OmenFrozen *frozen);
  */
 extern OmenQuantizer *OmenLoadQuantizer(Relation index,
 										const OmenFrozen *frozen,
-										const OmenQuantizerData *data);
+										const OmenQuantizerData *data,
+										void *memory);
 
 /*
  * Code one vector, given as the elements of its datum.  False if vectors like

@@ -368,7 +368,7 @@ OmenReadSegmentPage(Relation index, OmenCache *cache,
 	if (block == InvalidBlockNumber)
 		OmenReportDamage(index, OMEN_METAPAGE,
 						 "A segment has fewer pages than it needs.");
-	buffer = OmenReadBuffer(index, cache, block, mode);
+	buffer = OmenReadBuffer(index, &cache->hints, block, mode);
 	if (!OmenPageIs(BufferGetPage(buffer), type, segment->owner, logical))
 	{
 		UnlockReleaseBuffer(buffer);

@@ -9,8 +9,8 @@
 #define OMEN_SEGMENT_H
 
 #include "build/build.h"
+#include "cache.h"
 #include "rows.h"
-#include "storage.h"
 
 /* Called after each page; for progress and interrupts. */
 typedef void (*OmenPageProgress) (void *arg, uint32 done, uint32 total);

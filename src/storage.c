@@ -21,9 +21,6 @@
 #include "compat.h"
 #include "storage.h"
 
-#define OMEN_MAX_HINTS		65536
-#define OMEN_MIN_HINTS		256
-
 void
 OmenInitPage(Page page, OmenPageType type, uint32 owner, uint32 logical)
 {
@@ -66,44 +63,15 @@ OmenReportDamage(Relation index, BlockNumber block, const char *what)
 			 errhint("Please REINDEX it.")));
 }
 
-OmenCache *
-OmenGetCache(Relation index)
-{
-	OmenCache  *cache = (OmenCache *) index->rd_amcache;
-	OmenMetaData *meta;
-	uint32		nhints = OMEN_MIN_HINTS;
-	BlockNumber nblocks;
-
-	if (cache != NULL)
-		return cache;
-
-	meta = palloc(sizeof(OmenMetaData));
-	OmenReadMeta(index, meta);
-
-	nblocks = RelationGetNumberOfBlocks(index);
-	while (nhints < OMEN_MAX_HINTS && nhints < nblocks)
-		nhints *= 2;
-	cache = MemoryContextAllocZero(index->rd_indexcxt,
-								   offsetof(OmenCache, hints) +
-								   nhints * sizeof(Buffer));
-	cache->frozen = meta->frozen;
-	OmenComputeLayout(&cache->frozen, &cache->layout);
-	cache->nhints = nhints;
-	pfree(meta);
-
-	index->rd_amcache = cache;
-	return cache;
-}
-
 /*
  * ReadBuffer costs four dependent cache misses for a page that is in shared
  * buffers; ReadRecentBuffer, given the right buffer, costs two.  A hint may be
  * wrong in any way: ReadRecentBuffer compares the buffer's tag.
  */
 Buffer
-OmenReadBuffer(Relation index, OmenCache *cache, BlockNumber block, int mode)
+OmenReadBuffer(Relation index, OmenHints *hints, BlockNumber block, int mode)
 {
-	Buffer	   *hint = &cache->hints[block & (cache->nhints - 1)];
+	Buffer	   *hint = &hints->hints[block & (hints->nhints - 1)];
 	Buffer		buffer = *hint;
 
 	if (!BufferIsValid(buffer) || BufferIsLocal(buffer) ||
@@ -117,10 +85,10 @@ OmenReadBuffer(Relation index, OmenCache *cache, BlockNumber block, int mode)
 }
 
 void
-OmenPrefetchBuffer(OmenCache *cache, BlockNumber block, uint32 offset,
+OmenPrefetchBuffer(OmenHints *hints, BlockNumber block, uint32 offset,
 				   uint32 size)
 {
-	Buffer		buffer = cache->hints[block & (cache->nhints - 1)];
+	Buffer		buffer = hints->hints[block & (hints->nhints - 1)];
 	char	   *data;
 	uint32		i;
 

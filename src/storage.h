@@ -16,18 +16,14 @@
 #include "page.h"
 
 /*
- * What a backend keeps of an index between scans, in rd_amcache: the frozen
- * parameters, what is derived from them, and where pages were last seen in
- * shared buffers.  It can vanish whenever invalidation messages are taken in,
- * so get it anew after anything that may lock a relation or read a catalog.
+ * Where blocks were last seen in shared buffers: block -> buffer, by the low
+ * bits of the block number.  May be wrong in any way.
  */
-typedef struct OmenCache
+typedef struct OmenHints
 {
-	OmenFrozen	frozen;
-	OmenLayout	layout;
 	uint32		nhints;			/* power of two */
-	Buffer		hints[FLEXIBLE_ARRAY_MEMBER];
-} OmenCache;
+	Buffer	   *hints;
+} OmenHints;
 
 /* A change of the metapage, alone or with up to three other pages. */
 typedef struct OmenMetaChange
@@ -55,19 +51,16 @@ extern bool OmenPageIs(Page page, OmenPageType type, uint32 owner,
 extern void OmenReportDamage(Relation index, BlockNumber block,
 							 const char *what) pg_attribute_noreturn();
 
-/* The cache of an index, made if need be. */
-extern OmenCache *OmenGetCache(Relation index);
-
 /*
  * Read a block and lock it in the given mode, by the shortest way: through
  * the hint of where it was last.  The caller checks what the page is.  The
  * block must be within the relation, or an error is raised.
  */
-extern Buffer OmenReadBuffer(Relation index, OmenCache *cache,
+extern Buffer OmenReadBuffer(Relation index, OmenHints *hints,
 							 BlockNumber block, int mode);
 
 /* Prefetch the shared memory that OmenReadBuffer(block) will touch first. */
-extern void OmenPrefetchBuffer(OmenCache *cache, BlockNumber block,
+extern void OmenPrefetchBuffer(OmenHints *hints, BlockNumber block,
 							   uint32 offset, uint32 size);
 
 /*

@@ -1,0 +1,400 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.c
+ *		CREATE INDEX.
+ *
+ * A sample of the table's blocks is read first, to learn how to code vectors.
+ * Then the table is scanned, each vector is coded as it comes, the batch
+ * builder makes a graph of all codes at once, and the segment is written.
+ *
+ * A table of few rows gets no graph: its rows go to the pending list, which
+ * is scanned exactly.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/sampling.h"
+
+#include "compact.h"
+#include "omen.h"
+#include "pending.h"
+
+/* Rows that are sampled, if the table has them. */
+#define OMEN_SAMPLE_ROWS	10000
+
+/* Blocks read for the sample at most, however few rows they have. */
+#define OMEN_SAMPLE_BLOCKS	4000
+
+/*
+ * Phases for pg_stat_progress_create_index: scanning, those of the batch
+ * builder, and writing.
+ */
+#define OMEN_PROGRESS_SAMPLE	2
+#define OMEN_PROGRESS_SCAN		3
+#define OMEN_PROGRESS_BUILD		4	/* + OmenBuildPhase */
+#define OMEN_PROGRESS_WRITE		(OMEN_PROGRESS_BUILD + OMEN_BUILD_PHASES)
+
+/* Units between two reports of progress. */
+#define OMEN_REPORT_STEP	1024
+
+typedef struct OmenBuildState
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *indexInfo;
+	const OmenOpclass *opclass;
+	OmenFrozen	frozen;
+	OmenQuantizer *quantizer;
+
+	/* the sample */
+	float	   *sample;
+	uint32		nsample;
+
+	/* rows of a graph, or the first rows as elements while few */
+	OmenRows   *rows;
+	Size		memory_limit;
+	double		indtuples;		/* indexed so far */
+	MemoryContext tuple_context;	/* reset after each tuple */
+
+	int			phase;			/* last reported */
+} OmenBuildState;
+
+char *
+omenbuildphasename(int64 phasenum)
+{
+	switch (phasenum)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case OMEN_PROGRESS_SAMPLE:
+			return "sampling table";
+		case OMEN_PROGRESS_SCAN:
+			return "scanning table";
+		case OMEN_PROGRESS_WRITE:
+			return "writing pages";
+		default:
+			if (phasenum >= OMEN_PROGRESS_BUILD &&
+				phasenum < OMEN_PROGRESS_WRITE)
+				return unconstify(char *,
+								  OmenBuildPhaseName(phasenum -
+													 OMEN_PROGRESS_BUILD));
+			return NULL;
+	}
+}
+
+/*
+ * Report the phase, and done of total units as tuples.  The units are nodes,
+ * or pages while these are written.
+ */
+static void
+om_report(OmenBuildState *state, int phase, uint32 done, uint32 total)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (phase != state->phase)
+	{
+		const int	what[] = {
+			PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL,
+			PROGRESS_CREATEIDX_TUPLES_DONE
+		};
+		const int64 values[] = {phase, total, done};
+
+		pgstat_progress_update_multi_param(lengthof(what), what, values);
+		elog(DEBUG1, "omen index \"%s\": %s",
+			 RelationGetRelationName(state->index),
+			 omenbuildphasename(phase));
+		state->phase = phase;
+	}
+	else
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
+}
+
+static void
+om_report_build(void *arg, OmenBuildPhase phase, uint32 done, uint32 total)
+{
+	om_report(arg, OMEN_PROGRESS_BUILD + phase, done, total);
+}
+
+static void
+om_report_page(void *arg, uint32 done, uint32 total)
+{
+	om_report(arg, OMEN_PROGRESS_WRITE, done, total);
+}
+
+/* The parameters that stay with the index. */
+static void
+om_choose_frozen(OmenFrozen *frozen, Relation index,
+				 const OmenOpclass *opclass)
+{
+	OmenOptions options = OmenGetOptions(index);
+	int32		dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+
+	if (dims < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column does not have dimensions"),
+				 errhint("Declare the column with its number of dimensions, or index a cast to a type that has it.")));
+	if (dims > opclass->max_dims)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for omen index",
+						opclass->max_dims)));
+
+	memset(frozen, 0, sizeof(OmenFrozen));
+	frozen->metric = opclass->metric;
+	frozen->element = opclass->element;
+	frozen->dims = dims;
+	frozen->degree = 2 * options.m;
+	frozen->m = options.m;
+	frozen->ef_construction = options.ef_construction;
+	frozen->chunk_size = options.chunk_size;
+
+	/*
+	 * The same data should give the same index wherever it is built, so the
+	 * seed is a constant.  It needs no secrecy: whoever knows it may choose
+	 * vectors that are coded badly, and gets a slow index of his own.
+	 */
+	frozen->seed = UINT64CONST(0x6F6D656E76656331);
+	OmenChooseWidths(frozen);
+}
+
+/*
+ * The elements of a row to be indexed, in the tuple context; NULL if the row
+ * is not indexed.
+ */
+static const void *
+om_row_elements(OmenBuildState *state, Datum *values, bool *isnull)
+{
+	const void *elements;
+	int			dims;
+
+	if (isnull[0])
+		return NULL;
+	elements = OmenGetElements(state->opclass, values[0], &dims);
+	if (dims != state->frozen.dims)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %u dimensions, not %d",
+						state->frozen.dims, dims)));
+	return elements;
+}
+
+static void
+om_sample_callback(Relation index, ItemPointer tid, Datum *values,
+				   bool *isnull, bool tupleIsAlive, void *arg)
+{
+	OmenBuildState *state = arg;
+	MemoryContext old = MemoryContextSwitchTo(state->tuple_context);
+	const void *elements = om_row_elements(state, values, isnull);
+
+	if (elements != NULL && state->nsample < OMEN_SAMPLE_ROWS)
+	{
+		uint32		dims = state->frozen.dims;
+		float	   *x = state->sample + (Size) state->nsample * dims;
+
+		if (state->frozen.element == OMEN_ELEMENT_FLOAT)
+			memcpy(x, elements, dims * sizeof(float));
+		else
+			omen_kernels->half_to_float(dims, elements, x);
+		state->nsample++;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->tuple_context);
+}
+
+/*
+ * Read random blocks until there are enough rows.  Rows that only some
+ * snapshot sees are left out (anyvisible is false), because the scan of a
+ * concurrent build cannot deal with them.
+ */
+static void
+om_sample(OmenBuildState *state)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(state->heap);
+	uint32		bytes = state->frozen.dims * sizeof(float);
+	BlockSamplerData sampler;
+
+	om_report(state, OMEN_PROGRESS_SAMPLE, 0, OMEN_SAMPLE_ROWS);
+	state->sample = palloc_extended(mul_size(OMEN_SAMPLE_ROWS, bytes),
+									MCXT_ALLOC_HUGE);
+	BlockSampler_Init(&sampler, nblocks, OMEN_SAMPLE_BLOCKS,
+					  (uint32) state->frozen.seed);
+	while (BlockSampler_HasMore(&sampler) && state->nsample < OMEN_SAMPLE_ROWS)
+	{
+		BlockNumber block = BlockSampler_Next(&sampler);
+
+		table_index_build_range_scan(state->heap, state->index,
+									 state->indexInfo, false, false, false,
+									 block, 1, om_sample_callback, state,
+									 NULL);
+		om_report(state, OMEN_PROGRESS_SAMPLE, state->nsample,
+				  OMEN_SAMPLE_ROWS);
+	}
+}
+
+/* What is collected must fit maintenance_work_mem, the graph included. */
+static void
+om_check_memory(OmenBuildState *state)
+{
+	Size		needed = OmenBuildingMemory(&state->frozen,
+											state->rows->ntids);
+	double		rows;
+
+	if (needed <= state->memory_limit)
+		return;
+	rows = Max(state->heap->rd_rel->reltuples, state->rows->ntids);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("building index \"%s\" needs more memory than maintenance_work_mem allows",
+					RelationGetRelationName(state->index)),
+			 errdetail("The first %u rows need %zu MB; maintenance_work_mem is %d MB.",
+					   state->rows->ntids, needed / (1024 * 1024) + 1,
+					   maintenance_work_mem / 1024),
+			 errhint("Set maintenance_work_mem to at least %zu MB.",
+					 OmenBuildingMemory(&state->frozen, rows * 1.1) /
+					 (1024 * 1024) + 1)));
+}
+
+static void
+om_scan_callback(Relation index, ItemPointer tid, Datum *values,
+				 bool *isnull, bool tupleIsAlive, void *arg)
+{
+	OmenBuildState *state = arg;
+	MemoryContext old = MemoryContextSwitchTo(state->tuple_context);
+	const void *elements = om_row_elements(state, values, isnull);
+	OmenCodeInfo info;
+
+	if (elements != NULL &&
+		OmenEncode(state->quantizer, elements, OmenNextCode(state->rows),
+				   &info))
+	{
+		OmenAddRow(state->rows, &info, tid);
+		state->indtuples++;
+		if (state->rows->ntids % OMEN_REPORT_STEP == 0)
+		{
+			om_check_memory(state);
+			om_report(state, OMEN_PROGRESS_SCAN, state->rows->ntids,
+					  Max(state->heap->rd_rel->reltuples, 0));
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->tuple_context);
+}
+
+static void
+om_pending_callback(Relation index, ItemPointer tid, Datum *values,
+					bool *isnull, bool tupleIsAlive, void *arg)
+{
+	OmenBuildState *state = arg;
+	MemoryContext old = MemoryContextSwitchTo(state->tuple_context);
+	const void *elements = om_row_elements(state, values, isnull);
+
+	if (elements != NULL &&
+		!OmenIsZero(state->opclass, elements, state->frozen.dims))
+	{
+		OmenAppendPending(index, OmenGetCache(index), tid, elements);
+		state->indtuples++;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->tuple_context);
+}
+
+/* Scan, build, write. */
+static double
+om_build_graph(OmenBuildState *state)
+{
+	double		reltuples;
+
+	state->quantizer = OmenCreateQuantizer(state->index, &state->frozen,
+										   state->sample, state->nsample);
+	pfree(state->sample);
+
+	state->rows = OmenMakeRows(state->frozen.width,
+							   Max(state->heap->rd_rel->reltuples, 0));
+	om_report(state, OMEN_PROGRESS_SCAN, 0,
+			  Max(state->heap->rd_rel->reltuples, 0));
+	reltuples = table_index_build_scan(state->heap, state->index,
+									   state->indexInfo, true, true,
+									   om_scan_callback, state, NULL);
+	om_check_memory(state);
+	OmenRowsDone(state->rows);
+
+	OmenLockProducer(state->index);
+	OmenPublishRows(state->index, &state->frozen, state->rows, 0, false,
+					om_report_build, om_report_page, state);
+	OmenUnlockProducer(state->index);
+	elog(DEBUG1, "omen index \"%s\": %u rows, %u nodes of %u dimensions (edges: %u), degree %u",
+		 RelationGetRelationName(state->index), state->rows->ntids,
+		 state->rows->ncodes, state->frozen.width, state->frozen.edge_dims,
+		 state->frozen.degree);
+	OmenFreeRows(state->rows);
+	return reltuples;
+}
+
+IndexBuildResult *
+omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
+{
+	IndexBuildResult *result;
+	OmenBuildState state;
+	MemoryContext context;
+	MemoryContext old;
+
+	if (RelationGetNumberOfBlocks(index) != 0)
+		elog(ERROR, "index \"%s\" already contains data",
+			 RelationGetRelationName(index));
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "omen build",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+
+	memset(&state, 0, sizeof(state));
+	state.heap = heap;
+	state.index = index;
+	state.indexInfo = indexInfo;
+	state.opclass = OmenGetOpclass(index);
+	state.memory_limit = (Size) maintenance_work_mem * 1024;
+	state.tuple_context = AllocSetContextCreate(context, "omen build tuple",
+												ALLOCSET_DEFAULT_SIZES);
+	om_choose_frozen(&state.frozen, index, state.opclass);
+	OmenCreateMeta(index, MAIN_FORKNUM, &state.frozen);
+
+	om_sample(&state);
+	result = palloc0(sizeof(IndexBuildResult));
+	if (state.nsample <= OMEN_FLAT_ROWS)
+	{
+		om_report(&state, OMEN_PROGRESS_SCAN, 0, state.nsample);
+		result->heap_tuples = table_index_build_scan(heap, index, indexInfo,
+													 true, true,
+													 om_pending_callback,
+													 &state, NULL);
+	}
+	else
+		result->heap_tuples = om_build_graph(&state);
+	result->index_tuples = state.indtuples;
+
+	MemoryContextSwitchTo(old);
+	{
+		IndexBuildResult *copy = palloc(sizeof(IndexBuildResult));
+
+		*copy = *result;
+		MemoryContextDelete(context);
+		return copy;
+	}
+}
+
+void
+omenbuildempty(Relation index)
+{
+	OmenFrozen	frozen;
+
+	om_choose_frozen(&frozen, index, OmenGetOpclass(index));
+	OmenCreateMeta(index, INIT_FORKNUM, &frozen);
+}

@@ -1,0 +1,550 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact.c
+ *		Flush and merge: pending rows and segments into one new segment.
+ *
+ * Every change of an index that is not an append to the pending list or a
+ * dead bit is one and the same step: some rows are read from the sealed
+ * pending list and from some segments, the batch builder makes one segment of
+ * them, and one WAL record of the metapage puts it in their place.
+ *
+ * Which segments take part follows from their sizes.  Rows are built again
+ * and again as they move into larger segments, so a segment is merged only
+ * with company that is at least a quarter of its size; and as each segment
+ * costs every search, at most three stay.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "compact.h"
+#include "pending.h"
+
+/* A segment joins a merge if the rest is at least this share of it. */
+#define OMEN_MERGE_RATIO	4
+
+/* Segments that stay after a flush, if memory allows. */
+#define OMEN_WANTED_SEGMENTS	3
+
+/* Share of dead rows above which VACUUM rewrites a segment. */
+#define OMEN_MAX_DEAD_SHARE	0.2
+
+/* Rows that a quantizer is trained from. */
+#define OMEN_TRAINING_ROWS	10000
+
+/* Everything that a compaction works on. */
+typedef struct OmenCompaction
+{
+	Relation	index;
+	OmenCache  *cache;
+	OmenMetaData meta;
+	OmenRows   *rows;
+	OmenQuantizer *quantizer;
+} OmenCompaction;
+
+static uint32
+om_live_rows(const OmenSegmentData *segment)
+{
+	return segment->ntids - Min(segment->ndead, segment->ntids);
+}
+
+Size
+OmenBuildingMemory(const OmenFrozen *frozen, double n)
+{
+	OmenBuildParams params;
+	uint32		rows = Min(n, PG_INT32_MAX);
+
+	OmenFillBuildParams(frozen, &params);
+	return add_size(OmenRowsMemoryFor(frozen->width, rows),
+					OmenBuildMemory(&params, rows));
+}
+
+void
+OmenFillBuildParams(const OmenFrozen *frozen, OmenBuildParams *params)
+{
+	params->width = frozen->width;
+	params->degree = frozen->degree;
+	params->ef_construction = frozen->ef_construction;
+	params->chunk_size = frozen->chunk_size;
+	params->seed = frozen->seed;
+	params->memory_limit = (Size) maintenance_work_mem * 1024;
+}
+
+OmenQuantizer *
+OmenCreateQuantizer(Relation index, const OmenFrozen *frozen,
+					const float *sample, uint32 n)
+{
+	OmenQuantizer *quantizer =
+		OmenMakeQuantizer(frozen, palloc(OmenQuantizerSize(frozen)));
+	OmenQuantizerData data;
+	OmenMetaChange change;
+
+	OmenTrainQuantizer(quantizer, sample, n);
+
+	/*
+	 * The pages are taken and filled before the metapage names them; a crash
+	 * in between wastes one or two blocks.
+	 */
+	memset(&data, 0, sizeof(data));
+	data.npages = OmenQuantizerPages(frozen);
+	OmenMetaBegin(index, &change);
+	data.owner = change.meta->next_owner++;
+	data.extent = OmenExtendFile(&change, data.npages);
+	OmenMetaCommit(&change);
+
+	OmenStoreQuantizer(index, quantizer, &data);
+
+	OmenMetaBegin(index, &change);
+	change.meta->quantizer = data;
+	OmenMetaCommit(&change);
+	return quantizer;
+}
+
+/*
+ * Give back the pages of the sealed pending list, and empty it.  Its pages no
+ * longer change, so they can be read under the metapage's lock.
+ */
+static void
+om_free_sealed(OmenMetaChange *change, const BlockNumber *blocks,
+			   uint32 nblocks)
+{
+	uint32		i;
+
+	for (i = 0; i < nblocks; i++)
+	{
+		OmenExtent	extent = {blocks[i], 1};
+
+		while (i + 1 < nblocks &&
+			   blocks[i + 1] == extent.start + extent.nblocks)
+		{
+			extent.nblocks++;
+			i++;
+		}
+		OmenFreeExtent(change->meta, extent);
+	}
+	change->meta->sealed.owner = 0;
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+	{
+		change->meta->sealed.stripes[i].head = InvalidBlockNumber;
+		change->meta->sealed.stripes[i].tail = InvalidBlockNumber;
+		change->meta->sealed.stripes[i].npages = 0;
+	}
+}
+
+static int
+om_compare_blocks(const void *a, const void *b)
+{
+	BlockNumber x = *(const BlockNumber *) a;
+	BlockNumber y = *(const BlockNumber *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The blocks of the sealed list, ascending. */
+static BlockNumber *
+om_sealed_blocks(Relation index, OmenCache *cache,
+				 const OmenPendingData *sealed, uint32 *nblocks)
+{
+	BlockNumber *blocks;
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	Size		total = 0;
+	bool		retired;
+	int			i;
+
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+		total += sealed->stripes[i].npages;
+	blocks = MemoryContextAllocHuge(CurrentMemoryContext,
+									mul_size(total + 1, sizeof(BlockNumber)));
+	*nblocks = 0;
+	OmenStartPendingWalk(&walk, sealed);
+	while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
+													  BUFFER_LOCK_SHARE,
+													  &retired)))
+	{
+		blocks[(*nblocks)++] = BufferGetBlockNumber(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+	if (retired)
+		elog(ERROR, "sealed pending list vanished");
+	qsort(blocks, *nblocks, sizeof(BlockNumber), om_compare_blocks);
+	return blocks;
+}
+
+void
+OmenPublishRows(Relation index, const OmenFrozen *frozen, OmenRows *rows,
+				uint32 replaced, bool remove_sealed,
+				OmenBuildProgress build_progress,
+				OmenPageProgress page_progress, void *arg)
+{
+	OmenMetaChange change;
+	OmenMetaData *meta;
+	OmenSegmentData segment;
+	BlockNumber *blocks = NULL;
+	uint32		nblocks = 0;
+	uint32		kept = 0;
+	uint32		i,
+				j;
+
+	if (rows->ncodes > 0)
+	{
+		OmenBuildParams params;
+		OmenGraph  *graph;
+
+		OmenFillBuildParams(frozen, &params);
+		graph = OmenBuildGraph(&params, rows->codes, rows->ncodes,
+							   build_progress, arg);
+		OmenWriteSegment(index, frozen, rows, graph, page_progress, arg,
+						 &segment);
+		OmenFreeGraph(graph);
+	}
+	if (remove_sealed)
+	{
+		OmenMetaData *copy = palloc(sizeof(OmenMetaData));
+
+		OmenReadMeta(index, copy);
+		blocks = om_sealed_blocks(index, OmenGetCache(index), &copy->sealed,
+								  &nblocks);
+		pfree(copy);
+	}
+
+	OmenMetaBegin(index, &change);
+	meta = change.meta;
+	for (i = 0; i < meta->nsegments; i++)
+	{
+		if (replaced & (1U << i))
+		{
+			for (j = 0; j < meta->segments[i].nextents; j++)
+				OmenFreeExtent(meta, meta->segments[i].extents[j]);
+		}
+		else
+			meta->segments[kept++] = meta->segments[i];
+	}
+	meta->nsegments = kept;
+	if (rows->ncodes > 0)
+	{
+		if (meta->nsegments == OMEN_MAX_SEGMENTS)
+			elog(ERROR, "too many segments in index \"%s\"",
+				 RelationGetRelationName(index));
+		meta->segments[meta->nsegments++] = segment;
+	}
+	if (remove_sealed)
+		om_free_sealed(&change, blocks, nblocks);
+	meta->nreserved = 0;
+	OmenMetaCommit(&change);
+
+	if (blocks != NULL)
+		pfree(blocks);
+}
+
+/* Learn mean and step from the rows of the sealed list. */
+static OmenQuantizer *
+om_train_from_sealed(OmenCompaction *compaction)
+{
+	const OmenFrozen *frozen = &compaction->cache->frozen;
+	const OmenLayout *layout = &compaction->cache->layout;
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	bool		retired;
+	float	   *sample;
+	uint32		n = 0;
+	uint32		row;
+	OmenQuantizer *quantizer;
+
+	sample = palloc_extended(mul_size(OMEN_TRAINING_ROWS,
+									  mul_size(frozen->dims, sizeof(float))),
+							 MCXT_ALLOC_HUGE);
+	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
+	while (BufferIsValid(buffer = OmenNextPendingPage(compaction->index,
+													  compaction->cache,
+													  &walk,
+													  BUFFER_LOCK_SHARE,
+													  &retired)))
+	{
+		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
+												buffer);
+
+		for (row = 0; row < nrows && n < OMEN_TRAINING_ROWS; row++)
+		{
+			OmenTid    *tid = OmenPageGetPendingRow(layout,
+													BufferGetPage(buffer),
+													row);
+			float	   *x = sample + (Size) n * frozen->dims;
+
+			if (frozen->element == OMEN_ELEMENT_FLOAT)
+				memcpy(x, OmenPendingRowVector(tid),
+					   frozen->dims * sizeof(float));
+			else
+				omen_kernels->half_to_float(frozen->dims,
+											(uint16 *) OmenPendingRowVector(tid),
+											x);
+			n++;
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	quantizer = OmenCreateQuantizer(compaction->index, frozen, sample, n);
+	pfree(sample);
+	return quantizer;
+}
+
+/* Code the rows of the sealed list. */
+static void
+om_read_sealed(OmenCompaction *compaction)
+{
+	const OmenLayout *layout = &compaction->cache->layout;
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	bool		retired;
+
+	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
+	while (BufferIsValid(buffer = OmenNextPendingPage(compaction->index,
+													  compaction->cache,
+													  &walk,
+													  BUFFER_LOCK_SHARE,
+													  &retired)))
+	{
+		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
+												buffer);
+		uint32		row;
+
+		for (row = 0; row < nrows; row++)
+		{
+			OmenTid    *tid = OmenPageGetPendingRow(layout,
+													BufferGetPage(buffer),
+													row);
+			OmenCodeInfo info;
+
+			if (!(tid->flags & OMEN_TID_DEAD) &&
+				OmenEncode(compaction->quantizer, OmenPendingRowVector(tid),
+						   OmenNextCode(compaction->rows), &info))
+				OmenAddRow(compaction->rows, &info, &tid->tid);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	if (retired)
+		elog(ERROR, "sealed pending list vanished");
+}
+
+static Buffer
+om_read_segment_page(OmenCompaction *compaction,
+					 const OmenSegmentData *segment, OmenPageType type,
+					 uint32 logical)
+{
+	Buffer		buffer;
+
+	CHECK_FOR_INTERRUPTS();
+	buffer = OmenReadSegmentPage(compaction->index, compaction->cache,
+								 segment, type, logical, BUFFER_LOCK_SHARE);
+	if (!BufferIsValid(buffer))
+		OmenReportDamage(compaction->index,
+						 OmenExtentBlock(segment->extents, segment->nextents,
+										 logical),
+						 "It does not belong to its segment.");
+	return buffer;
+}
+
+/* All TIDs of a segment. */
+static OmenTid *
+om_read_tids(OmenCompaction *compaction, const OmenSegmentData *segment)
+{
+	uint32		base = OmenSlotPages(&compaction->cache->layout, segment);
+	uint32		npages = OmenTidPages(segment);
+	OmenTid    *tids;
+	uint32		p;
+
+	tids = palloc_extended(mul_size(segment->ntids, sizeof(OmenTid)),
+						   MCXT_ALLOC_HUGE);
+	for (p = 0; p < npages; p++)
+	{
+		uint32		first = p * OMEN_TIDS_PER_PAGE;
+		uint32		n = Min(OMEN_TIDS_PER_PAGE, segment->ntids - first);
+		Buffer		buffer = om_read_segment_page(compaction, segment,
+												  OMEN_PAGE_TIDS, base + p);
+
+		memcpy(&tids[first], PageGetContents(BufferGetPage(buffer)),
+			   n * sizeof(OmenTid));
+		UnlockReleaseBuffer(buffer);
+	}
+	return tids;
+}
+
+/* Take over the codes of a segment, with those of their rows that live. */
+static void
+om_read_segment(OmenCompaction *compaction, const OmenSegmentData *segment)
+{
+	const OmenLayout *layout = &compaction->cache->layout;
+	OmenTid    *tids = om_read_tids(compaction, segment);
+	uint32		npages = OmenSlotPages(layout, segment);
+	uint32		p;
+
+	for (p = 0; p < npages; p++)
+	{
+		Buffer		buffer = om_read_segment_page(compaction, segment,
+												  OMEN_PAGE_SLOTS, p);
+		uint32		node = p * layout->slots_per_page;
+		uint32		last = Min(node + layout->slots_per_page,
+							   segment->nnodes);
+
+		for (; node < last; node++)
+		{
+			char	   *slot = OmenPageGetSlot(layout, BufferGetPage(buffer),
+											   node);
+			OmenSlotHead *head = (OmenSlotHead *) slot;
+			OmenCodeInfo info = {head->norm2, head->error, head->excess};
+			uint32		i;
+
+			if (head->first_tid > segment->ntids ||
+				head->ntids > segment->ntids - head->first_tid)
+				OmenReportDamage(compaction->index,
+								 BufferGetBlockNumber(buffer),
+								 "A node has TIDs that do not exist.");
+			for (i = 0; i < head->ntids; i++)
+			{
+				OmenTid    *tid = &tids[head->first_tid + i];
+
+				if (tid->flags & OMEN_TID_DEAD)
+					continue;
+				memcpy(OmenNextCode(compaction->rows),
+					   OmenSlotCode(layout, slot), layout->neighbors_offset -
+					   layout->code_offset);
+				OmenAddRow(compaction->rows, &info, &tid->tid);
+			}
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	pfree(tids);
+}
+
+static void
+om_check_interrupts(void *arg, OmenBuildPhase phase, uint32 done,
+					uint32 total)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+om_check_interrupts_page(void *arg, uint32 done, uint32 total)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Which segments to merge with "rows" pending rows: a bit mask.  Smaller ones
+ * come first; each joins if it is not too large for the company that it would
+ * find, or if too many segments would stay.  What does not fit
+ * maintenance_work_mem stays as it is, as long as the metapage has room.
+ */
+static uint32
+om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
+				   uint64 rows)
+{
+	Size		limit = (Size) maintenance_work_mem * 1024;
+	uint64		total = rows;
+	uint32		chosen = 0;
+	uint32		left = meta->nsegments;
+	uint32		i;
+
+	for (i = 0; i < meta->nsegments; i++)
+	{
+		const OmenSegmentData *segment = &meta->segments[i];
+
+		if (scope == OMEN_COMPACT_ALL ||
+			(scope == OMEN_COMPACT_VACUUM &&
+			 segment->ndead > OMEN_MAX_DEAD_SHARE * segment->ntids))
+		{
+			chosen |= 1U << i;
+			total += om_live_rows(segment);
+			left--;
+		}
+	}
+
+	while (left > 0)
+	{
+		uint32		next = OMEN_MAX_SEGMENTS;
+		uint64		merged;
+
+		for (i = 0; i < meta->nsegments; i++)
+			if (!(chosen & (1U << i)) &&
+				(next == OMEN_MAX_SEGMENTS ||
+				 om_live_rows(&meta->segments[i]) <
+				 om_live_rows(&meta->segments[next])))
+				next = i;
+		merged = total + om_live_rows(&meta->segments[next]);
+		if (left + (total > 0 ? 1 : 0) <= OMEN_WANTED_SEGMENTS &&
+			om_live_rows(&meta->segments[next]) > OMEN_MERGE_RATIO * total)
+			break;
+		if (left < OMEN_MAX_SEGMENTS - 1 &&
+			OmenBuildingMemory(&meta->frozen, merged) > limit)
+			break;
+		chosen |= 1U << next;
+		total = merged;
+		left--;
+	}
+	return chosen;
+}
+
+/* Is there anything to gain from building these again? */
+static bool
+om_worth_it(const OmenMetaData *meta, uint32 chosen, uint64 rows)
+{
+	uint32		i;
+
+	if (rows > 0)
+		return true;
+	for (i = 0; i < meta->nsegments; i++)
+		if ((chosen & (1U << i)) &&
+			(meta->segments[i].ndead > 0 || (chosen & ~(1U << i)) != 0))
+			return true;
+	return false;
+}
+
+void
+OmenCompact(Relation index, OmenCompactScope scope)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "omen compaction",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	OmenCompaction *compaction = palloc0(sizeof(OmenCompaction));
+	OmenMetaData *meta = &compaction->meta;
+	uint64		rows;
+	uint32		chosen;
+	uint32		i;
+
+	/* Nothing below takes in invalidations, so the cache stays. */
+	compaction->index = index;
+	OmenReclaimReserved(index);
+	OmenReadMeta(index, meta);
+	compaction->cache = OmenGetCacheFor(index, meta);
+	if (meta->sealed.owner != 0 ||
+		OmenPendingRows(&compaction->cache->layout, &meta->pending) >=
+		OMEN_FLAT_ROWS)
+	{
+		OmenSealPending(index);
+		OmenReadMeta(index, meta);
+	}
+
+	rows = OmenPendingRows(&compaction->cache->layout, &meta->sealed);
+	chosen = om_choose_segments(meta, scope, rows);
+	if (om_worth_it(meta, chosen, rows))
+	{
+		if (meta->quantizer.owner == 0)
+			compaction->quantizer = om_train_from_sealed(compaction);
+		else
+			compaction->quantizer = compaction->cache->quantizer;
+		compaction->rows = OmenMakeRows(meta->frozen.width, rows);
+		for (i = 0; i < meta->nsegments; i++)
+			if (chosen & (1U << i))
+				om_read_segment(compaction, &meta->segments[i]);
+		om_read_sealed(compaction);
+		OmenRowsDone(compaction->rows);
+		OmenPublishRows(index, &meta->frozen, compaction->rows, chosen,
+						meta->sealed.owner != 0, om_check_interrupts,
+						om_check_interrupts_page, NULL);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}

@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact.h
+ *		Flush and merge: pending rows and segments into one new segment.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_COMPACT_H
+#define OMEN_COMPACT_H
+
+#include "segment.h"
+
+typedef enum OmenCompactScope
+{
+	OMEN_COMPACT_FLUSH,			/* pending rows, and segments that are small
+								 * beside them */
+	OMEN_COMPACT_VACUUM,		/* also segments with many dead rows */
+	OMEN_COMPACT_ALL			/* everything into one segment */
+} OmenCompactScope;
+
+/*
+ * Build pending rows, and the segments that the scope says, into one segment,
+ * and publish it in place of them.  Does nothing if there is nothing to gain.
+ * The caller holds the producer lock.
+ */
+extern void OmenCompact(Relation index, OmenCompactScope scope);
+
+/*
+ * Build "rows" into a segment and publish it, in one step that also removes
+ * the sealed pending list (if remove_sealed) and the segments whose bits are
+ * set in "replaced".  rows may be empty.
+ */
+extern void OmenPublishRows(Relation index, const OmenFrozen *frozen,
+							OmenRows *rows, uint32 replaced,
+							bool remove_sealed,
+							OmenBuildProgress build_progress,
+							OmenPageProgress page_progress, void *arg);
+
+/* The parameters of the batch builder for an index. */
+extern void OmenFillBuildParams(const OmenFrozen *frozen,
+								OmenBuildParams *params);
+
+/* Bytes that building n rows into a segment takes. */
+extern Size OmenBuildingMemory(const OmenFrozen *frozen, double n);
+
+/*
+ * Set the index's quantizer, trained from a sample of n vectors of "dims"
+ * floats, and return it.
+ */
+extern OmenQuantizer *OmenCreateQuantizer(Relation index,
+										  const OmenFrozen *frozen,
+										  const float *sample, uint32 n);
+
+#endif							/* OMEN_COMPACT_H */

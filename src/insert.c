@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * insert.c
+ *		INSERT, COPY, UPDATE: append to the pending list.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "compact.h"
+#include "omen.h"
+#include "pending.h"
+
+/*
+ * Build the pending rows into the graph if they are more than allowed, unless
+ * somebody is at it already: then the list may grow for a while.
+ */
+static void
+om_flush_if_needed(Relation index)
+{
+	OmenMetaData meta;
+
+	OmenReadMeta(index, &meta);
+	if (OmenPendingRows(&OmenGetCache(index)->layout, &meta.pending) <
+		omen_pending_limit || !OmenTryLockProducer(index))
+		return;
+	OmenCompact(index, OMEN_COMPACT_FLUSH);
+	OmenUnlockProducer(index);
+}
+
+bool
+omeninsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid,
+		   Relation heap, IndexUniqueCheck checkUnique, bool indexUnchanged,
+		   IndexInfo *indexInfo)
+{
+	const OmenOpclass *opclass;
+	const void *elements;
+	MemoryContext context;
+	MemoryContext old;
+	OmenCache  *cache;
+	int			dims;
+
+	if (isnull[0])
+		return false;
+
+	/* Owns what detoasting and flushing leave; deleted at the end. */
+	context = AllocSetContextCreate(CurrentMemoryContext, "omen insert",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+
+	opclass = OmenGetOpclass(index);
+	elements = OmenGetElements(opclass, values[0], &dims);
+	cache = OmenGetCache(index);
+	if (dims != cache->frozen.dims)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %u dimensions, not %d",
+						cache->frozen.dims, dims)));
+	if (!OmenIsZero(opclass, elements, dims) &&
+		OmenAppendPending(index, cache, heap_tid, elements))
+		om_flush_if_needed(index);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return false;
+}

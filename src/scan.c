@@ -1,0 +1,642 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		Index scans: ORDER BY distance.
+ *
+ * The first call for a row reads the pending list, whose rows are compared
+ * exactly, and searches every segment.  What was found goes into one heap, by
+ * a lower bound of the operator's value, and is handed out in that order; the
+ * executor computes the exact value from the heap row, and holds rows back
+ * until no smaller value can come (xs_recheckorderby).
+ *
+ * When more rows are wanted than the searches found, they go on with twice
+ * the ef.  A row that turns up then although it is nearer than rows handed
+ * out before is late: strict order drops it, relaxed order returns it.
+ *
+ * A scan holds no lock between calls, and no pin.  It works on a copy of the
+ * metapage; a page that no longer belongs to whom the copy says makes it
+ * start over from a fresh copy, leaving out the rows it has returned already.
+ * This is safe for MVCC snapshots only: a TID may have got another row
+ * meanwhile, but none that such a snapshot sees.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "catalog/pg_type.h"
+#include "lib/pairingheap.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/float.h"
+#include "utils/memutils.h"
+
+#include "omen.h"
+#include "pending.h"
+#include "search.h"
+
+/* A segment gets this many times its share of ef, but at least this ef. */
+#define OMEN_SHARE_FACTOR	2
+#define OMEN_MIN_SHARE		16
+
+/* Restarts of one scan before we say that something is wrong. */
+#define OMEN_MAX_RESTARTS	1000
+
+/* Something to hand out: rows of one node, or one pending row. */
+typedef struct OmenCandidate
+{
+	pairingheap_node node;
+	double		bound;
+	int			segment;		/* -1: pending */
+	ItemPointerData tid;		/* pending */
+	uint32		first_tid;		/* segment */
+	uint32		ntids;
+} OmenCandidate;
+
+/* TIDs that were returned, for a scan that has to start over. */
+typedef struct OmenReturnedEntry
+{
+	uint64		tid;
+	char		status;
+} OmenReturnedEntry;
+
+#define SH_PREFIX omen_returned
+#define SH_ELEMENT_TYPE OmenReturnedEntry
+#define SH_KEY_TYPE uint64
+#define SH_KEY tid
+#define SH_HASH_KEY(tb, key) hash_bytes_uint32((uint32) ((key) ^ (key) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+typedef struct OmenScan
+{
+	const OmenOpclass *opclass;
+	MemoryContext context;		/* everything below the line; reset by rescan */
+	bool		started;
+
+	/* ---- */
+	OmenMetaData meta;			/* the copy that the scan works on */
+	bool		all;			/* NULL query: all rows, in any order */
+	const void *elements;		/* of the query */
+	OmenQuery	query;
+	OmenSearch *searches;		/* one for each segment */
+	uint32	   *handed;			/* visited nodes that became candidates */
+	OmenNearest shared;
+	uint32		ef;
+	bool		exhausted;		/* the searches have seen everything */
+	pairingheap *candidates;
+	uint64		nfound;			/* candidates ever made */
+	uint64		ngiven;			/* candidates ever taken off the heap */
+	uint64		give_limit;		/* of ngiven, until the next round */
+	double		last_bound;
+
+	/* rows of the candidate at hand */
+	const OmenSegmentData *segment;
+	uint32		tid_position;	/* of what is not loaded yet */
+	uint32		tids_left;		/* not loaded yet */
+	OmenTid    *tids;			/* loaded: OMEN_TIDS_PER_PAGE at most */
+	uint32		ntids;
+	uint32		next_tid;
+
+	/* what was returned */
+	uint64	   *returned;
+	uint32		nreturned;
+	uint32		maxreturned;
+	omen_returned_hash *known;	/* made at a restart */
+	uint32		nrestarts;
+} OmenScan;
+
+IndexScanDesc
+omenbeginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	OmenScan   *so = palloc0(sizeof(OmenScan));
+
+	so->opclass = OmenGetOpclass(index);
+	so->context = AllocSetContextCreate(CurrentMemoryContext, "omen scan",
+										ALLOCSET_DEFAULT_SIZES);
+	if (norderbys > 0)
+	{
+		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
+		scan->xs_orderbynulls = palloc(sizeof(bool) * norderbys);
+		memset(scan->xs_orderbynulls, true, sizeof(bool) * norderbys);
+	}
+	scan->opaque = so;
+	return scan;
+}
+
+void
+omenrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
+		   int norderbys)
+{
+	OmenScan   *so = scan->opaque;
+	const OmenOpclass *opclass = so->opclass;
+	MemoryContext context = so->context;
+
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys,
+				scan->numberOfOrderBys * sizeof(ScanKeyData));
+	MemoryContextReset(context);
+	memset(so, 0, sizeof(OmenScan));
+	so->opclass = opclass;
+	so->context = context;
+}
+
+void
+omenendscan(IndexScanDesc scan)
+{
+	OmenScan   *so = scan->opaque;
+
+	MemoryContextDelete(so->context);
+	pfree(so);
+	scan->opaque = NULL;
+}
+
+/* The candidate with the least bound goes first. */
+static int
+om_compare_candidates(const pairingheap_node *a, const pairingheap_node *b,
+					  void *arg)
+{
+	const OmenCandidate *x = (const OmenCandidate *) a;
+	const OmenCandidate *y = (const OmenCandidate *) b;
+
+	/* NaN: all bounds are, then */
+	return x->bound < y->bound ? 1 : x->bound > y->bound ? -1 : 0;
+}
+
+/* A candidate with room for the caller's data; then om_add_candidate. */
+static OmenCandidate *
+om_make_candidate(double bound, int segment)
+{
+	OmenCandidate *candidate = palloc(sizeof(OmenCandidate));
+
+	candidate->bound = bound;
+	candidate->segment = segment;
+	return candidate;
+}
+
+static void
+om_add_candidate(OmenScan *so, OmenCandidate *candidate)
+{
+	pairingheap_add(so->candidates, &candidate->node);
+	so->nfound++;
+}
+
+/*
+ * A lower bound, by a hair, of the operator's value for a pending row.
+ */
+static double
+om_pending_bound(const OmenScan *so, const OmenCache *cache, const void *row)
+{
+	const OmenKernels *k = omen_kernels;
+	bool		half = so->opclass->element == OMEN_ELEMENT_HALF;
+	int			dims = cache->frozen.dims;
+	const void *q = so->elements;
+	float		dot,
+				norm_a,
+				norm_b;
+	double		value;
+
+	switch (so->opclass->metric)
+	{
+		case OMEN_METRIC_L2:
+			value = sqrt(half ? k->half_l2_squared(dims, q, row) :
+						 k->l2_squared(dims, q, row));
+			return value * (1.0 - 1e-5);
+		case OMEN_METRIC_IP:
+			if (half)
+				k->half_cosine(dims, q, row, &dot, &norm_a, &norm_b);
+			else
+				k->cosine(dims, q, row, &dot, &norm_a, &norm_b);
+			value = -(double) dot -
+				1e-5 * sqrt((double) norm_a * (double) norm_b);
+			return isnan(value) ? -get_float8_infinity() : value;
+		default:
+			if (half)
+				k->half_cosine(dims, q, row, &dot, &norm_a, &norm_b);
+			else
+				k->cosine(dims, q, row, &dot, &norm_a, &norm_b);
+			if (so->query.undefined)
+				return get_float8_nan();
+			value = 1.0 - dot / sqrt((double) norm_a * (double) norm_b);
+			/* norms that overflow or vanish: any value is possible */
+			return isfinite(value) ? value - 1e-5 : -get_float8_infinity();
+	}
+}
+
+/* Make candidates of a pending list.  False if it was retired. */
+static bool
+om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
+				const OmenPendingData *pending)
+{
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	bool		retired;
+
+	OmenStartPendingWalk(&walk, pending);
+	while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
+													  BUFFER_LOCK_SHARE,
+													  &retired)))
+	{
+		Page		page = BufferGetPage(buffer);
+		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
+		uint32		i;
+
+		for (i = 0; i < nrows; i++)
+		{
+			OmenTid    *row = OmenPageGetPendingRow(&cache->layout, page, i);
+			OmenCandidate *candidate;
+			double		bound = 0;
+
+			if (row->flags & OMEN_TID_DEAD)
+				continue;
+			if (!so->all)
+				bound = om_pending_bound(so, cache, OmenPendingRowVector(row));
+			candidate = om_make_candidate(bound, -1);
+			candidate->tid = row->tid;
+			om_add_candidate(so, candidate);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	return !retired;
+}
+
+/*
+ * The ef for a segment: the largest gets all, another one its share of the
+ * rows with something on top.
+ */
+static uint32
+om_segment_ef(const OmenScan *so, uint32 segment)
+{
+	uint64		total = 0;
+	uint64		largest = 0;
+	uint64		share;
+	uint32		i;
+
+	for (i = 0; i < so->meta.nsegments; i++)
+	{
+		total += so->meta.segments[i].ntids;
+		largest = Max(largest, so->meta.segments[i].ntids);
+	}
+	if (so->meta.segments[segment].ntids == largest)
+		return so->ef;
+	share = (uint64) so->ef * OMEN_SHARE_FACTOR *
+		so->meta.segments[segment].ntids / total + 1;
+	return Min(so->ef, Max(share, OMEN_MIN_SHARE));
+}
+
+/*
+ * Search all segments, the largest first, so that its distances bound what is
+ * looked for in the others; and make candidates of the nodes visited since
+ * the last round.  False if a segment was retired.
+ */
+static bool
+om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
+{
+	uint32		done = 0;		/* bit mask */
+	uint32		n;
+	uint32		i;
+
+	OmenInitNearest(&so->shared, so->ef);
+	so->exhausted = true;
+	for (n = 0; n < so->meta.nsegments; n++)
+	{
+		uint32		next = OMEN_MAX_SEGMENTS;
+		OmenSearch *search;
+
+		for (i = 0; i < so->meta.nsegments; i++)
+			if (!(done & (1U << i)) &&
+				(next == OMEN_MAX_SEGMENTS || so->meta.segments[i].ntids >
+				 so->meta.segments[next].ntids))
+				next = i;
+		done |= 1U << next;
+		search = &so->searches[next];
+		if (search->segment == NULL &&
+			!OmenStartSearch(search, index, cache, &so->meta.segments[next],
+							 &so->query))
+			return false;
+		if (!OmenRunSearch(search, index, cache, om_segment_ef(so, next),
+						   &so->shared))
+			return false;
+		for (i = so->handed[next]; i < search->nvisited; i++)
+		{
+			const OmenVisited *visited = &search->visited[i];
+			OmenCandidate *candidate = om_make_candidate(visited->bound, next);
+
+			candidate->first_tid = visited->first_tid;
+			candidate->ntids = visited->ntids;
+			om_add_candidate(so, candidate);
+		}
+		so->handed[next] = search->nvisited;
+		if (!OmenSearchExhausted(search))
+			so->exhausted = false;
+	}
+	return true;
+}
+
+/* Candidates for a NULL query: every segment as a whole. */
+static void
+om_add_segments(OmenScan *so)
+{
+	uint32		i;
+
+	for (i = 0; i < so->meta.nsegments; i++)
+	{
+		OmenCandidate *candidate = om_make_candidate(0, i);
+
+		candidate->first_tid = 0;
+		candidate->ntids = so->meta.segments[i].ntids;
+		om_add_candidate(so, candidate);
+	}
+	so->exhausted = true;
+}
+
+/*
+ * Read the metapage and do the first round.  False if something was retired
+ * in between.
+ */
+static bool
+om_first_round(IndexScanDesc scan, OmenScan *so)
+{
+	Relation	index = scan->indexRelation;
+	OmenCache  *cache;
+
+	OmenReadMeta(index, &so->meta);
+	cache = OmenGetCacheFor(index, &so->meta);
+	so->candidates = pairingheap_allocate(om_compare_candidates, NULL);
+	so->searches = palloc0(OMEN_MAX_SEGMENTS * sizeof(OmenSearch));
+	so->handed = palloc0(OMEN_MAX_SEGMENTS * sizeof(uint32));
+	so->nfound = 0;
+	so->ngiven = 0;
+	so->tids_left = 0;
+	so->ntids = 0;
+	so->next_tid = 0;
+	if (so->tids == NULL)
+		so->tids = palloc(OMEN_TIDS_PER_PAGE * sizeof(OmenTid));
+	if (cache->quantizer != NULL && !so->all)
+		OmenPrepareQuery(cache->quantizer, cache->frozen.edge_dims,
+						 so->elements, &so->query);
+
+	if (!om_scan_pending(so, index, cache, &so->meta.sealed) ||
+		!om_scan_pending(so, index, cache, &so->meta.pending))
+		return false;
+	if (so->all)
+		om_add_segments(so);
+	else if (!om_run_searches(so, index, cache))
+		return false;
+	so->give_limit = PG_UINT64_MAX;
+	return true;
+}
+
+/*
+ * Something was retired: note what was returned, so that it is not returned
+ * again, and do the first round anew until it comes through.
+ */
+static void
+om_start_over(IndexScanDesc scan, OmenScan *so)
+{
+	if (so->known == NULL)
+		so->known = omen_returned_create(so->context, 256, NULL);
+	for (; so->nreturned > 0; so->nreturned--)
+	{
+		bool		found;
+
+		omen_returned_insert(so->known, so->returned[so->nreturned - 1],
+							 &found);
+	}
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (++so->nrestarts > OMEN_MAX_RESTARTS)
+			elog(ERROR, "omen index scan was restarted too often");
+	} while (!om_first_round(scan, so));
+}
+
+/* The query, and the first round, until one comes through. */
+static void
+om_start(IndexScanDesc scan, OmenScan *so)
+{
+	Relation	index = scan->indexRelation;
+	ScanKey		orderby = scan->orderByData;
+
+	if (scan->numberOfOrderBys == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan omen index without order")));
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("non-MVCC snapshots are not supported with omen index")));
+
+	pgstat_count_index_scan(index);
+#if PG_VERSION_NUM >= 180000
+	if (scan->instrument)
+		scan->instrument->nsearches++;
+#endif
+
+	so->all = (orderby->sk_flags & SK_ISNULL) != 0;
+	so->ef = omen_ef_search;
+	so->last_bound = -get_float8_infinity();
+	if (!so->all)
+	{
+		int			dims;
+		uint32		expected;
+
+		so->elements = OmenGetElements(so->opclass, orderby->sk_argument,
+									   &dims);
+		expected = OmenGetCache(index)->frozen.dims;
+		if (dims != expected)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("different vector dimensions %u and %d",
+							expected, dims)));
+		so->query.undefined = OmenIsZero(so->opclass, so->elements, dims);
+	}
+	if (!om_first_round(scan, so))
+		om_start_over(scan, so);
+	so->started = true;
+}
+
+/*
+ * Twice as much as before.  Only the nearer half of what is then known is
+ * given, so that few rows come late.  False if there is no more.
+ */
+static bool
+om_next_round(IndexScanDesc scan, OmenScan *so)
+{
+	Relation	index = scan->indexRelation;
+	OmenCache  *cache = OmenGetCacheFor(index, &so->meta);
+
+	if (so->exhausted || omen_iterative_scan == OMEN_ITERATIVE_OFF ||
+		so->nfound >= omen_max_scan_tuples)
+		return false;
+	so->ef = Min(so->ef, PG_INT32_MAX / 2) * 2;
+	if (!om_run_searches(so, index, cache))
+	{
+		om_start_over(scan, so);
+		return true;
+	}
+	so->give_limit = so->exhausted ? PG_UINT64_MAX : so->nfound / 2;
+	return true;
+}
+
+/*
+ * The next candidate in order; NULL at the end.
+ */
+static OmenCandidate *
+om_next_candidate(IndexScanDesc scan, OmenScan *so)
+{
+	for (;;)
+	{
+		OmenCandidate *candidate;
+
+		CHECK_FOR_INTERRUPTS();
+		if (pairingheap_is_empty(so->candidates) ||
+			so->ngiven >= so->give_limit)
+		{
+			if (om_next_round(scan, so))
+				continue;
+			if (pairingheap_is_empty(so->candidates))
+				return NULL;
+			so->give_limit = PG_UINT64_MAX;
+		}
+		candidate = (OmenCandidate *) pairingheap_remove_first(so->candidates);
+		so->ngiven++;
+		if (candidate->bound < so->last_bound &&
+			omen_iterative_scan == OMEN_ITERATIVE_STRICT)
+		{
+			pfree(candidate);
+			continue;
+		}
+		so->last_bound = candidate->bound;
+		return candidate;
+	}
+}
+
+/*
+ * Copy the next TIDs of the candidate at hand, as many as are on one page.
+ * False if the segment was retired.
+ */
+static bool
+om_load_tids(IndexScanDesc scan, OmenScan *so)
+{
+	Relation	index = scan->indexRelation;
+	OmenCache  *cache = OmenGetCacheFor(index, &so->meta);
+	uint32		position = so->tid_position;
+	uint32		n = OMEN_TIDS_PER_PAGE - position % OMEN_TIDS_PER_PAGE;
+	Buffer		buffer;
+
+	n = Min(n, so->tids_left);
+	if (position >= so->segment->ntids || n > so->segment->ntids - position)
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "A node has TIDs that do not exist.");
+	buffer = OmenReadSegmentPage(index, cache, so->segment, OMEN_PAGE_TIDS,
+								 OmenTidLogical(&cache->layout, so->segment,
+												position),
+								 BUFFER_LOCK_SHARE);
+	if (!BufferIsValid(buffer))
+		return false;
+	memcpy(so->tids, OmenPageGetTid(BufferGetPage(buffer), position),
+		   n * sizeof(OmenTid));
+	UnlockReleaseBuffer(buffer);
+	so->tid_position += n;
+	so->tids_left -= n;
+	so->ntids = n;
+	so->next_tid = 0;
+	return true;
+}
+
+/* Remember a TID that is returned; false if it was returned before. */
+static bool
+om_return(OmenScan *so, ItemPointer tid)
+{
+	uint64		key = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
+		ItemPointerGetOffsetNumberNoCheck(tid);
+
+	if (so->known != NULL && omen_returned_lookup(so->known, key) != NULL)
+		return false;
+	if (so->nreturned == so->maxreturned)
+	{
+		so->maxreturned = Max(64, so->maxreturned * 2);
+		so->returned = so->returned == NULL ?
+			palloc(so->maxreturned * sizeof(uint64)) :
+			repalloc_huge(so->returned, so->maxreturned * sizeof(uint64));
+	}
+	so->returned[so->nreturned++] = key;
+	return true;
+}
+
+/* The next row to return. */
+static bool
+om_next_row(IndexScanDesc scan, OmenScan *so, ItemPointer tid)
+{
+	for (;;)
+	{
+		OmenCandidate *candidate;
+
+		while (so->next_tid < so->ntids)
+		{
+			const OmenTid *entry = &so->tids[so->next_tid++];
+
+			*tid = entry->tid;
+			if (!(entry->flags & OMEN_TID_DEAD) && om_return(so, tid))
+				return true;
+		}
+		if (so->tids_left > 0)
+		{
+			if (!om_load_tids(scan, so))
+				om_start_over(scan, so);
+			continue;
+		}
+
+		candidate = om_next_candidate(scan, so);
+		if (candidate == NULL)
+			return false;
+		if (candidate->segment < 0)
+		{
+			*tid = candidate->tid;
+			pfree(candidate);
+			if (om_return(so, tid))
+				return true;
+			continue;
+		}
+		so->segment = &so->meta.segments[candidate->segment];
+		so->tid_position = candidate->first_tid;
+		so->tids_left = candidate->ntids;
+		pfree(candidate);
+	}
+}
+
+bool
+omengettuple(IndexScanDesc scan, ScanDirection dir)
+{
+	OmenScan   *so = scan->opaque;
+	IndexOrderByDistance distance;
+	Oid			type = FLOAT8OID;
+	MemoryContext old;
+	bool		found;
+
+	Assert(ScanDirectionIsForward(dir));
+
+	old = MemoryContextSwitchTo(so->context);
+	if (!so->started)
+		om_start(scan, so);
+	found = om_next_row(scan, so, &scan->xs_heaptid);
+	MemoryContextSwitchTo(old);
+	if (!found)
+		return false;
+
+	distance.value = so->last_bound;
+	distance.isnull = so->all;
+	index_store_float8_orderby_distances(scan, &type, &distance, true);
+	scan->xs_recheck = false;
+	return true;
+}

@@ -1,0 +1,508 @@
+/*-------------------------------------------------------------------------
+ *
+ * search.c
+ *		Best-first search of one segment's graph.
+ *
+ * The frontier is a heap of nodes by estimated distance.  The nearest is
+ * taken off, its slot is read - the only page that a step touches -, its
+ * distance is computed from its code, and the distances of its neighbours are
+ * estimated from the short codes in the same slot.  A node may get several
+ * estimates, from several neighbours: the least counts, which makes up for
+ * estimates that were too large by chance (heap and least-estimate map after
+ * SymphonyQG's repeated estimates, SIGMOD 2025).
+ *
+ * The limit is the distance of the ef-th nearest visited node.  Nothing with
+ * an estimate beyond it enters the frontier, and the search ends when the
+ * nearest of the frontier is beyond it.  To continue a search with a larger
+ * ef, the neighbours of the nodes visited so far are looked at again, since
+ * some of them are now within the limit: this costs the usual search nothing,
+ * and as ef doubles each time, at most as much again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+
+#include "search.h"
+
+/* Nodes of the directory that a search starts from. */
+#define OMEN_ENTRIES		8
+
+/* First sizes of what grows. */
+#define OMEN_FRONTIER_SIZE	1024
+#define OMEN_VISITED_SIZE	128
+#define OMEN_NODES_SIZE		1024
+
+/* Nodes taken off the frontier between two checks for interrupts. */
+#define OMEN_INTERRUPT_STEP	64
+
+/* An estimate that says that the node was visited. */
+#define OMEN_IS_VISITED		(-INFINITY)
+
+typedef struct OmenNodeEntry
+{
+	uint32		node;
+	float		estimate;
+	char		status;
+} OmenNodeEntry;
+
+#define SH_PREFIX omen_nodes
+#define SH_ELEMENT_TYPE OmenNodeEntry
+#define SH_KEY_TYPE uint32
+#define SH_KEY node
+#define SH_HASH_KEY(tb, key) murmurhash32(key)
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+void
+OmenInitNearest(OmenNearest *nearest, uint32 size)
+{
+	nearest->size = size;
+	nearest->n = 0;
+	nearest->distances = palloc_extended(mul_size(size, sizeof(float)),
+										 MCXT_ALLOC_HUGE);
+}
+
+/* Let a distance sink from position i of the heap to its place. */
+static void
+om_sink(OmenNearest *nearest, uint32 i, float distance)
+{
+	float	   *heap = nearest->distances;
+
+	for (;;)
+	{
+		uint32		child = 2 * i + 1;
+
+		if (child >= nearest->n)
+			break;
+		if (child + 1 < nearest->n && heap[child + 1] > heap[child])
+			child++;
+		if (heap[child] <= distance)
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = distance;
+}
+
+void
+OmenAddNearest(OmenNearest *nearest, float distance)
+{
+	float	   *heap = nearest->distances;
+	uint32		i;
+
+	if (nearest->n == nearest->size)
+	{
+		if (distance < heap[0])
+			om_sink(nearest, 0, distance);
+		return;
+	}
+	i = nearest->n++;
+	while (i > 0 && heap[(i - 1) / 2] < distance)
+	{
+		heap[i] = heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	heap[i] = distance;
+}
+
+/*
+ * The frontier is a heap of degree 4, because its levels are fewer and the
+ * four children share a cache line.  A key is an estimate, as an integer of
+ * the same order, and the node.
+ */
+static inline uint64
+om_frontier_key(float estimate, uint32 node)
+{
+	uint32		bits;
+
+	memcpy(&bits, &estimate, sizeof(bits));
+	bits ^= (bits & 0x80000000) ? 0xFFFFFFFF : 0x80000000;
+	return (uint64) bits << 32 | node;
+}
+
+static inline float
+om_frontier_estimate(uint64 key)
+{
+	uint32		bits = key >> 32;
+	float		estimate;
+
+	bits ^= (bits & 0x80000000) ? 0x80000000 : 0xFFFFFFFF;
+	memcpy(&estimate, &bits, sizeof(bits));
+	return estimate;
+}
+
+static inline void
+om_push(OmenSearch *search, uint64 key)
+{
+	uint64	   *heap;
+	uint32		i;
+
+	if (search->nfrontier == search->maxfrontier)
+	{
+		search->maxfrontier *= 2;
+		search->frontier = repalloc_huge(search->frontier,
+										 mul_size(search->maxfrontier,
+												  sizeof(uint64)));
+	}
+	heap = search->frontier;
+	i = search->nfrontier++;
+	while (i > 0 && heap[(i - 1) / 4] > key)
+	{
+		heap[i] = heap[(i - 1) / 4];
+		i = (i - 1) / 4;
+	}
+	heap[i] = key;
+}
+
+static inline uint64
+om_pop(OmenSearch *search)
+{
+	uint64	   *heap = search->frontier;
+	uint64		top = heap[0];
+	uint64		key = heap[--search->nfrontier];
+	uint32		n = search->nfrontier;
+	uint32		i = 0;
+
+	for (;;)
+	{
+		uint32		child = 4 * i + 1;
+		uint32		last = Min(child + 4, n);
+		uint32		least = child;
+
+		if (child >= n)
+			break;
+		while (++child < last)
+			if (heap[child] < heap[least])
+				least = child;
+		if (heap[least] >= key)
+			break;
+		heap[i] = heap[least];
+		i = least;
+	}
+	heap[i] = key;
+	return top;
+}
+
+/* A node was met with this estimate. */
+static inline void
+om_meet(OmenSearch *search, uint32 node, float estimate)
+{
+	OmenNodeEntry *entry;
+	bool		found;
+
+	entry = omen_nodes_insert(search->nodes, node, &found);
+	if (found && estimate >= entry->estimate)
+		return;
+	entry->estimate = estimate;
+	om_push(search, om_frontier_key(estimate, node));
+}
+
+/*
+ * Estimate the neighbours in a slot, and take in those within the limit.  The
+ * buffer is locked by the caller; node numbers are checked, as the page may
+ * be damaged.
+ */
+static void
+om_expand(OmenSearch *search, const OmenCache *cache, char *slot,
+		  float distance, float limit)
+{
+	const OmenLayout *layout = &cache->layout;
+	const OmenQuery *query = search->query;
+	uint32		edge_dims = cache->frozen.edge_dims;
+	uint32		degree = Min(((OmenSlotHead *) slot)->degree,
+							 cache->frozen.degree);
+	const uint32 *neighbors = OmenSlotNeighbors(layout, slot);
+	uint32		i;
+
+	for (i = 0; i < degree; i += OMEN_LANES)
+	{
+		float		estimates[OMEN_LANES];
+		uint32		mask;
+
+		mask = omen_kernels->estimate_block(edge_dims,
+											OmenSlotEdges(layout, slot) +
+											i / OMEN_LANES *
+											OMEN_BLOCK_BYTES(edge_dims),
+											query->coarse,
+											OmenSlotT(layout, slot) + i,
+											OmenSlotA(layout, slot) + i,
+											distance, query->scale,
+											query->shift, limit, estimates);
+		if (degree - i < OMEN_LANES)
+			mask &= (1U << (degree - i)) - 1;
+		while (mask != 0)
+		{
+			int			lane = __builtin_ctz(mask);
+			uint32		node = neighbors[i + lane];
+
+			mask &= mask - 1;
+			if (node < search->segment->nnodes)
+				om_meet(search, node, estimates[lane]);
+		}
+	}
+	search->nestimates += degree;
+}
+
+static OmenVisited *
+om_add_visited(OmenSearch *search)
+{
+	if (search->nvisited == search->maxvisited)
+	{
+		search->maxvisited *= 2;
+		search->visited = repalloc_huge(search->visited,
+										mul_size(search->maxvisited,
+												 sizeof(OmenVisited)));
+	}
+	return &search->visited[search->nvisited++];
+}
+
+/* Read a node's slot: the page locked in shared mode, or InvalidBuffer. */
+static Buffer
+om_read_slot(OmenSearch *search, Relation index, OmenCache *cache,
+			 uint32 node, char **slot)
+{
+	Buffer		buffer;
+
+	buffer = OmenReadSegmentPage(index, cache, search->segment,
+								 OMEN_PAGE_SLOTS,
+								 OmenSlotLogical(&cache->layout, node),
+								 BUFFER_LOCK_SHARE);
+	search->npages++;
+	if (BufferIsValid(buffer))
+		*slot = OmenPageGetSlot(&cache->layout, BufferGetPage(buffer), node);
+	return buffer;
+}
+
+static inline void
+om_prefetch_slot(OmenSearch *search, OmenCache *cache)
+{
+	const OmenLayout *layout = &cache->layout;
+	uint32		node;
+
+	if (search->nfrontier == 0)
+		return;
+	node = (uint32) search->frontier[0];
+	OmenPrefetchBuffer(&cache->hints,
+					   OmenExtentBlock(search->segment->extents,
+									   search->segment->nextents,
+									   OmenSlotLogical(layout, node)),
+					   SizeOfPageHeaderData +
+					   node % layout->slots_per_page * layout->slot_size,
+					   layout->slot_size);
+}
+
+/* Visit a node: its distance, its bound, its neighbours. */
+static bool
+om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
+		 OmenNearest *shared)
+{
+	OmenCodeInfo info;
+	OmenVisited *visited;
+	OmenSlotHead *head;
+	Buffer		buffer;
+	char	   *slot;
+	double		distance;
+	float		limit;
+
+	buffer = om_read_slot(search, index, cache, node, &slot);
+	if (!BufferIsValid(buffer))
+		return false;
+	head = (OmenSlotHead *) slot;
+	info.norm2 = head->norm2;
+	info.error = head->error;
+	info.excess = head->excess;
+	distance = OmenCodeDistance(search->query, cache->frozen.width,
+								OmenSlotCode(&cache->layout, slot),
+								head->norm2);
+
+	visited = om_add_visited(search);
+	visited->node = node;
+	visited->distance = distance - info.excess;
+	visited->first_tid = head->first_tid;
+	visited->ntids = head->ntids;
+	OmenAddNearest(&search->nearest, visited->distance);
+	OmenAddNearest(shared, visited->distance);
+	limit = Max(OmenNearestLimit(&search->nearest), OmenNearestLimit(shared));
+	om_expand(search, cache, slot, visited->distance, limit);
+	UnlockReleaseBuffer(buffer);
+
+	visited->bound = OmenLowerBound(cache->quantizer, search->query, distance,
+									&info);
+	return true;
+}
+
+/*
+ * The directory is coded like the neighbours of a node at the mean, whose
+ * distance is known.  The search starts from the few entries that seem to be
+ * nearest; those that seem so only by mistake will not get their turn.
+ */
+bool
+OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
+				const OmenSegmentData *segment, const OmenQuery *query)
+{
+	const OmenLayout *layout = &cache->layout;
+	uint32		nblocks = OmenEntryBlocks(segment);
+	uint64		best[OMEN_ENTRIES];
+	uint32		nbest = 0;
+	uint32		first_entry = 0;
+	Buffer		buffer = InvalidBuffer;
+	uint32		b;
+
+	memset(search, 0, sizeof(OmenSearch));
+	search->segment = segment;
+	search->query = query;
+
+	for (b = 0; b < nblocks; b++)
+	{
+		float		estimates[OMEN_LANES];
+		float		limit = INFINITY;
+		char	   *block;
+		uint32		mask;
+
+		if (b % layout->entry_blocks_per_page == 0)
+		{
+			if (BufferIsValid(buffer))
+				UnlockReleaseBuffer(buffer);
+			buffer = OmenReadSegmentPage(index, cache, segment,
+										 OMEN_PAGE_DIRECTORY,
+										 OmenDirectoryLogical(layout, segment,
+															  b),
+										 BUFFER_LOCK_SHARE);
+			search->npages++;
+			if (!BufferIsValid(buffer))
+				return false;
+		}
+		block = OmenPageGetEntryBlock(layout, BufferGetPage(buffer), b);
+		if (b == 0)
+			first_entry = Min(((uint32 *) block)[0], segment->nnodes - 1);
+		if (nbest == OMEN_ENTRIES)
+			limit = om_frontier_estimate(best[nbest - 1]);
+		mask = omen_kernels->estimate_block(cache->frozen.edge_dims,
+											(uint8 *) block +
+											layout->entry_edges_offset,
+											query->coarse,
+											(float *) (block +
+													   layout->entry_t_offset),
+											(uint16 *) (block +
+														layout->entry_a_offset),
+											query->norm2, query->scale,
+											query->shift, limit, estimates);
+		while (mask != 0)
+		{
+			int			lane = __builtin_ctz(mask);
+			uint32		node = ((uint32 *) block)[lane];
+			uint64		key = om_frontier_key(estimates[lane], node);
+			uint32		i;
+
+			mask &= mask - 1;
+			if (node >= segment->nnodes ||
+				(nbest == OMEN_ENTRIES && key >= best[nbest - 1]))
+				continue;
+			i = nbest < OMEN_ENTRIES ? nbest++ : nbest - 1;
+			while (i > 0 && best[i - 1] > key)
+			{
+				best[i] = best[i - 1];
+				i--;
+			}
+			best[i] = key;
+		}
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+
+	search->maxfrontier = OMEN_FRONTIER_SIZE;
+	search->frontier = palloc(OMEN_FRONTIER_SIZE * sizeof(uint64));
+	search->maxvisited = OMEN_VISITED_SIZE;
+	search->visited = palloc(OMEN_VISITED_SIZE * sizeof(OmenVisited));
+	search->nodes = omen_nodes_create(CurrentMemoryContext, OMEN_NODES_SIZE,
+									  NULL);
+	for (b = 0; b < nbest; b++)
+		om_meet(search, (uint32) best[b], om_frontier_estimate(best[b]));
+
+	/*
+	 * All nodes can be reached from the first entry, so a search that is to
+	 * see them all comes to it in the end.
+	 */
+	om_meet(search, first_entry, FLT_MAX);
+	return true;
+}
+
+/* Make room for a larger ef, and look at known neighbours again. */
+static bool
+om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
+			OmenNearest *shared)
+{
+	uint32		nvisited = search->nvisited;
+	float		limit;
+	uint32		i;
+
+	if (search->nearest.distances != NULL)
+		pfree(search->nearest.distances);
+	OmenInitNearest(&search->nearest, ef);
+	for (i = 0; i < nvisited; i++)
+	{
+		OmenAddNearest(&search->nearest, search->visited[i].distance);
+		OmenAddNearest(shared, search->visited[i].distance);
+	}
+	limit = Max(OmenNearestLimit(&search->nearest),
+				OmenNearestLimit(shared));
+
+	for (i = 0; i < nvisited; i++)
+	{
+		char	   *slot;
+		Buffer		buffer;
+
+		if (i % OMEN_INTERRUPT_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
+		buffer = om_read_slot(search, index, cache, search->visited[i].node,
+							  &slot);
+		if (!BufferIsValid(buffer))
+			return false;
+		om_expand(search, cache, slot, search->visited[i].distance, limit);
+		UnlockReleaseBuffer(buffer);
+	}
+	return true;
+}
+
+bool
+OmenRunSearch(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
+			  OmenNearest *shared)
+{
+	uint32		steps = 0;
+
+	if (!om_continue(search, index, cache, ef, shared))
+		return false;
+
+	while (search->nfrontier > 0)
+	{
+		float		limit = Max(OmenNearestLimit(&search->nearest),
+								OmenNearestLimit(shared));
+		OmenNodeEntry *entry;
+		uint32		node;
+
+		if (om_frontier_estimate(search->frontier[0]) > limit)
+			break;
+		node = (uint32) om_pop(search);
+		entry = omen_nodes_lookup(search->nodes, node);
+		if (entry->estimate == OMEN_IS_VISITED)
+			continue;
+		entry->estimate = OMEN_IS_VISITED;
+
+		om_prefetch_slot(search, cache);
+		if (!om_visit(search, index, cache, node, shared))
+			return false;
+		om_prefetch_slot(search, cache);
+		if (++steps % OMEN_INTERRUPT_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}

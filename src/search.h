@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * search.h
+ *		Best-first search of one segment's graph.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_SEARCH_H
+#define OMEN_SEARCH_H
+
+#include "cache.h"
+#include "segment.h"
+
+/* A node that was visited: its distance is known, not only estimated. */
+typedef struct OmenVisited
+{
+	double		bound;			/* lower bound of the operator's value */
+	float		distance;		/* in steps squared, less the excess */
+	uint32		node;
+	uint32		first_tid;
+	uint32		ntids;
+} OmenVisited;
+
+/* The "size" least distances so far: a heap with the largest on top. */
+typedef struct OmenNearest
+{
+	uint32		size;
+	uint32		n;
+	float	   *distances;
+} OmenNearest;
+
+struct omen_nodes_hash;
+
+/*
+ * A search that can be continued.  All memory belongs to the context in which
+ * OmenStartSearch was called, and so must be all later calls.
+ */
+typedef struct OmenSearch
+{
+	const OmenSegmentData *segment;
+	const OmenQuery *query;
+	OmenNearest nearest;		/* of this segment */
+
+	uint64	   *frontier;		/* heap of estimates, the least on top */
+	uint32		nfrontier;
+	uint32		maxfrontier;
+	struct omen_nodes_hash *nodes;	/* the least estimate of each node met */
+
+	OmenVisited *visited;
+	uint32		nvisited;
+	uint32		maxvisited;
+
+	/* for omen_last_scan and the like */
+	uint64		npages;
+	uint64		nestimates;
+} OmenSearch;
+
+/* Room for "size" distances, empty. */
+extern void OmenInitNearest(OmenNearest *nearest, uint32 size);
+
+/* Take in a distance. */
+extern void OmenAddNearest(OmenNearest *nearest, float distance);
+
+/* The size-th least distance, infinite while there are fewer. */
+static inline float
+OmenNearestLimit(const OmenNearest *nearest)
+{
+	return nearest->n < nearest->size ? INFINITY : nearest->distances[0];
+}
+
+/*
+ * Start a search.  False if the segment was retired (the caller then starts
+ * over with a fresh metapage); this holds for OmenRunSearch too.
+ */
+extern bool OmenStartSearch(OmenSearch *search, Relation index,
+							OmenCache *cache,
+							const OmenSegmentData *segment,
+							const OmenQuery *query);
+
+/*
+ * Go on until no node can be expected among the "ef" nearest of the segment,
+ * nor among the nearest of all segments in "shared".  A greater ef than before
+ * continues the search where it was.
+ */
+extern bool OmenRunSearch(OmenSearch *search, Relation index,
+						  OmenCache *cache, uint32 ef, OmenNearest *shared);
+
+/*
+ * Is there nothing more to find?  As long as the limit is infinite, no node
+ * that can be reached is left out.
+ */
+static inline bool
+OmenSearchExhausted(const OmenSearch *search)
+{
+	return search->nvisited >= search->segment->nnodes ||
+		search->nearest.n < search->nearest.size;
+}
+
+#endif							/* OMEN_SEARCH_H */

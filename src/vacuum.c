@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * vacuum.c
+ *		VACUUM: dead bits, and rewriting of segments with many of them.
+ *
+ * Only TID pages and pending pages are read: 8 bytes a row of a segment.  A
+ * dead row's node stays in the graph, to be walked through, until its segment
+ * is built again without it.
+ *
+ * All is done under the producer lock, so that no row moves from the pending
+ * list into a segment meanwhile, and the callback is called for every row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "commands/vacuum.h"
+
+#include "compact.h"
+#include "compat.h"
+#include "omen.h"
+#include "pending.h"
+
+/* State of one pass. */
+typedef struct OmenVacuum
+{
+	Relation	index;
+	OmenCache  *cache;
+	IndexBulkDeleteCallback callback;
+	void	   *callback_state;
+	IndexBulkDeleteResult *stats;
+} OmenVacuum;
+
+/*
+ * Mark the dead among n TIDs of a page that is locked exclusively; "stride"
+ * is the distance from one to the next in bytes.  Sets *ndead to the number of
+ * TIDs that are dead now.
+ */
+static void
+om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
+			 uint32 n, uint32 *ndead)
+{
+	Page		page = BufferGetPage(buffer);
+	GenericXLogState *state = NULL;
+	uint32		i;
+
+	*ndead = 0;
+	for (i = 0; i < n; i++)
+	{
+		OmenTid    *entry = (OmenTid *) (page + offset + i * stride);
+
+		if (!(entry->flags & OMEN_TID_DEAD))
+		{
+			if (!vacuum->callback(&entry->tid, vacuum->callback_state))
+			{
+				vacuum->stats->num_index_tuples++;
+				continue;
+			}
+			if (state == NULL)
+			{
+				/* From here on, "page" is the copy that will be logged. */
+				state = GenericXLogStart(vacuum->index);
+				page = GenericXLogRegisterBuffer(state, buffer, 0);
+				entry = (OmenTid *) (page + offset + i * stride);
+			}
+			entry->flags |= OMEN_TID_DEAD;
+			vacuum->stats->tuples_removed++;
+		}
+		(*ndead)++;
+	}
+	if (state != NULL)
+		GenericXLogFinish(state);
+}
+
+/* One segment's TID region. */
+static void
+om_vacuum_segment(OmenVacuum *vacuum, const OmenSegmentData *segment)
+{
+	uint32		base = OmenSlotPages(&vacuum->cache->layout, segment);
+	uint32		npages = OmenTidPages(segment);
+	uint32		total_dead = 0;
+	OmenMetaChange change;
+	uint32		p;
+	uint32		i;
+
+	for (p = 0; p < npages; p++)
+	{
+		uint32		n = Min(OMEN_TIDS_PER_PAGE,
+							segment->ntids - p * OMEN_TIDS_PER_PAGE);
+		uint32		ndead;
+		Buffer		buffer;
+
+		OmenVacuumDelayPoint();
+		buffer = OmenReadSegmentPage(vacuum->index, vacuum->cache, segment,
+									 OMEN_PAGE_TIDS, base + p,
+									 BUFFER_LOCK_EXCLUSIVE);
+		if (!BufferIsValid(buffer))
+			OmenReportDamage(vacuum->index,
+							 OmenExtentBlock(segment->extents,
+											 segment->nextents, base + p),
+							 "It is not the TID page that it should be.");
+		om_mark_page(vacuum, buffer, SizeOfPageHeaderData, sizeof(OmenTid), n,
+					 &ndead);
+		UnlockReleaseBuffer(buffer);
+		total_dead += ndead;
+	}
+	if (total_dead == segment->ndead)
+		return;
+
+	/* The count is for statistics and for deciding what to rewrite. */
+	OmenMetaBegin(vacuum->index, &change);
+	for (i = 0; i < change.meta->nsegments; i++)
+		if (change.meta->segments[i].owner == segment->owner)
+			change.meta->segments[i].ndead = total_dead;
+	OmenMetaCommit(&change);
+}
+
+static void
+om_vacuum_pending(OmenVacuum *vacuum, const OmenPendingData *pending)
+{
+	const OmenLayout *layout = &vacuum->cache->layout;
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	bool		retired;
+
+	OmenStartPendingWalk(&walk, pending);
+	while (BufferIsValid(buffer = OmenNextPendingPage(vacuum->index,
+													  vacuum->cache, &walk,
+													  BUFFER_LOCK_EXCLUSIVE,
+													  &retired)))
+	{
+		uint32		nrows = OmenPendingPageRows(vacuum->index, layout, buffer);
+		uint32		ndead;
+
+		om_mark_page(vacuum, buffer,
+					 SizeOfPageHeaderData + sizeof(OmenPendingHead),
+					 layout->pending_row_size, nrows, &ndead);
+		UnlockReleaseBuffer(buffer);
+		OmenVacuumDelayPoint();
+	}
+	if (retired)
+		elog(ERROR, "pending list vanished");
+}
+
+IndexBulkDeleteResult *
+omenbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+			   IndexBulkDeleteCallback callback, void *callback_state)
+{
+	OmenVacuum	vacuum;
+	OmenMetaData meta;
+	uint32		i;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	vacuum.index = info->index;
+	vacuum.callback = callback;
+	vacuum.callback_state = callback_state;
+	vacuum.stats = stats;
+
+	/* Each pass counts what is left anew. */
+	stats->num_index_tuples = 0;
+
+	OmenLockProducer(info->index);
+	OmenReadMeta(info->index, &meta);
+	vacuum.cache = OmenGetCacheFor(info->index, &meta);
+	for (i = 0; i < meta.nsegments; i++)
+		om_vacuum_segment(&vacuum, &meta.segments[i]);
+	om_vacuum_pending(&vacuum, &meta.sealed);
+	om_vacuum_pending(&vacuum, &meta.pending);
+	OmenUnlockProducer(info->index);
+	return stats;
+}
+
+/* Rows in the index, when no bulk delete has counted them. */
+static double
+om_count_rows(Relation index)
+{
+	OmenMetaData meta;
+	OmenCache  *cache;
+	const OmenPendingData *lists[] = {&meta.sealed, &meta.pending};
+	double		rows = 0;
+	uint32		i;
+
+	OmenReadMeta(index, &meta);
+	cache = OmenGetCacheFor(index, &meta);
+	for (i = 0; i < meta.nsegments; i++)
+		rows += meta.segments[i].ntids -
+			Min(meta.segments[i].ndead, meta.segments[i].ntids);
+	for (i = 0; i < lengthof(lists); i++)
+	{
+		OmenPendingWalk walk;
+		Buffer		buffer;
+		bool		retired;
+
+		OmenStartPendingWalk(&walk, lists[i]);
+		while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
+														  BUFFER_LOCK_SHARE,
+														  &retired)))
+		{
+			uint32		nrows = OmenPendingPageRows(index, &cache->layout,
+													buffer);
+			uint32		row;
+
+			for (row = 0; row < nrows; row++)
+				if (!(OmenPageGetPendingRow(&cache->layout,
+											BufferGetPage(buffer),
+											row)->flags & OMEN_TID_DEAD))
+					rows++;
+			UnlockReleaseBuffer(buffer);
+		}
+		if (retired)
+			return -1;
+	}
+	return rows;
+}
+
+IndexBulkDeleteResult *
+omenvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	Relation	index = info->index;
+	double		rows;
+
+	if (info->analyze_only)
+		return stats;
+
+	/* A flush that is under way does what we would. */
+	if (OmenTryLockProducer(index))
+	{
+		OmenCompact(index, OMEN_COMPACT_VACUUM);
+		OmenUnlockProducer(index);
+	}
+
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		rows = om_count_rows(index);
+		stats->num_index_tuples = rows < 0 ? info->num_heap_tuples : rows;
+		stats->estimated_count = rows < 0;
+	}
+	stats->num_pages = RelationGetNumberOfBlocks(index);
+	return stats;
+}

@@ -39,6 +39,16 @@ SELECT count(*) FROM generate_series(1, 2000) i,
 	LATERAL (SELECT ARRAY[sin(i) * 10.0 ^ (i % 75 - 37)]::real[]::vector v) t
 	WHERE v::text::vector <> v OR vector_send(v::text::vector) <> vector_send(v);
 
+-- numbers are read as real reads them: with few digits and many, halfway
+-- between two reals (8388608.5, 16777217, 1.00000005960464477539) and next to
+-- that, and where powers of ten are no longer exact
+SELECT count(*), count(*) FILTER (WHERE vector_send(format('[%s]', t)::vector) = vector_send(ARRAY[t::real]::vector)) AS same
+	FROM (SELECT sign || whole || fraction || exponent FROM unnest(ARRAY['', '-', '+']) sign,
+		unnest(ARRAY['0', '1', '007', '8388608', '16777217', '9007199254740993', '123456789012345678901']) whole,
+		unnest(ARRAY['', '.', '.5', '.50000000001', '.4999999999999', '.00000005960464477539', '.0000000596046447753906251']) fraction,
+		unnest(ARRAY['', 'e0', 'E+7', 'e-7', 'e-22', 'e-23', 'e15', 'e-30', 'e-037']) exponent) u(t)
+	WHERE abs(t::float8) < 3e38;
+
 -- a value too large for a page, and one with a short header
 CREATE TABLE tv (id int, v vector);
 INSERT INTO tv SELECT n, array_agg(i)::vector FROM (VALUES (3), (2000), (16000)) t(n),

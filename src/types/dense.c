@@ -154,14 +154,15 @@ OmenDenseCheckFinite(const OmenDenseType *type, float x)
 				 errmsg("infinite value not allowed in %s", type->name)));
 }
 
-void
-OmenDenseCheckFloats(const OmenDenseType *type, int dim, const float *x)
+/* Report the element that makes OmenDenseCheckFloats() fail. */
+static void
+om_report_floats(const OmenDenseType *type, int dim, const float *x)
 {
 	int			i;
 
 	for (i = 0; i < dim; i++)
 	{
-		if (unlikely(OmenDenseOverflows(type, x[i])))
+		if (OmenDenseOverflows(type, x[i]))
 		{
 			char		number[FLOAT_SHORTEST_DECIMAL_LEN];
 
@@ -175,4 +176,17 @@ OmenDenseCheckFloats(const OmenDenseType *type, int dim, const float *x)
 
 	for (i = 0; i < dim; i++)
 		OmenDenseCheckFinite(type, x[i]);
+}
+
+void
+OmenDenseCheckFloats(const OmenDenseType *type, int dim, const float *x)
+{
+	bool		bad = false;
+	int			i;
+
+	/* Not "greater or equal", which is false for NaN */
+	for (i = 0; i < dim; i++)
+		bad |= !(fabsf(x[i]) < type->overflow);
+	if (bad)
+		om_report_floats(type, dim, x);
 }

@@ -45,12 +45,16 @@ om_new_state(int dim)
 	return state;
 }
 
-/* Add a number to a sum. */
-static inline void
-om_add_to(float8 *sum, float8 x)
+/* Error (22003) if one of n sums has become infinite. */
+static void
+om_check_sums(int n, const float8 *sums)
 {
-	*sum += x;
-	if (unlikely(isinf(*sum)))
+	bool		overflow = false;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		overflow |= isinf(sums[i]);
+	if (overflow)
 		float_overflow_error();
 }
 
@@ -65,6 +69,7 @@ om_accum(FunctionCallInfo fcinfo, const OmenDenseType *type)
 		PG_GETARG_ARRAYTYPE_P(0) : PG_GETARG_ARRAYTYPE_P_COPY(0);
 	OmenDense  *v = OMEN_GETARG_DENSE(type, 1);
 	const float *x = OmenDenseFloats(type, v);
+	float8	   *values;
 	int			i;
 
 	om_check_state(state, type->name, "accum");
@@ -73,17 +78,20 @@ om_accum(FunctionCallInfo fcinfo, const OmenDenseType *type)
 		float8		n = OM_STATE_VALUES(state)[0];
 
 		state = om_new_state(v->dim);
-		OM_STATE_VALUES(state)[0] = n;
+		values = OM_STATE_VALUES(state);
+		values[0] = n;
 		for (i = 0; i < v->dim; i++)
-			OM_STATE_VALUES(state)[i + 1] = x[i];
+			values[i + 1] = x[i];
 	}
 	else
 	{
 		OmenDenseCheckTypmod(OM_STATE_DIM(state), v->dim);
+		values = OM_STATE_VALUES(state);
 		for (i = 0; i < v->dim; i++)
-			om_add_to(&OM_STATE_VALUES(state)[i + 1], x[i]);
+			values[i + 1] += x[i];
+		om_check_sums(v->dim, values + 1);
 	}
-	OM_STATE_VALUES(state)[0] += 1.0;
+	values[0] += 1.0;
 
 	PG_RETURN_ARRAYTYPE_P(state);
 }
@@ -103,6 +111,7 @@ omen_dense_combine(PG_FUNCTION_ARGS)
 	ArrayType  *other = PG_GETARG_ARRAYTYPE_P(1);
 	float8	   *values;
 	float8	   *others;
+	int			dim;
 	int			i;
 
 	om_check_state(state, "vector", "combine");
@@ -116,14 +125,15 @@ omen_dense_combine(PG_FUNCTION_ARGS)
 			OmenDenseCheckDim(&omen_vector_type, OM_STATE_DIM(other));
 		PG_RETURN_ARRAYTYPE_P(other);
 	}
-	OmenDenseCheckDim(&omen_vector_type, OM_STATE_DIM(state));
+	dim = OM_STATE_DIM(state);
+	OmenDenseCheckDim(&omen_vector_type, dim);
 	if (others[0] == 0.0)
 		PG_RETURN_ARRAYTYPE_P(state);
 
-	OmenDenseCheckTypmod(OM_STATE_DIM(state), OM_STATE_DIM(other));
-	for (i = 1; i <= OM_STATE_DIM(state); i++)
-		om_add_to(&values[i], others[i]);
-	values[0] += others[0];
+	OmenDenseCheckTypmod(dim, OM_STATE_DIM(other));
+	for (i = 0; i <= dim; i++)
+		values[i] += others[i];
+	om_check_sums(dim, values + 1);
 	PG_RETURN_ARRAYTYPE_P(state);
 }
 

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "common/shortest_dec.h"
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
@@ -38,6 +40,120 @@ om_syntax_error(const OmenDenseType *type, const char *literal,
 			 detail ? errdetail("%s", detail) : 0));
 }
 
+/* Read digits after those that *number has, and return what follows. */
+static inline const char *
+om_read_digits(const char *s, uint64 *number)
+{
+	while (*s >= '0' && *s <= '9')
+		*number = *number * 10 + (*s++ - '0');
+	return s;
+}
+
+/*
+ * Read digits[.digits] as *digits * 10^*exponent, and return what follows, or
+ * NULL if there is no digit or *digits may have overflowed.
+ */
+static inline const char *
+om_read_decimal(const char *s, uint64 *digits, int *exponent)
+{
+	const char *whole = s;
+	const char *point;
+
+	*digits = 0;
+	*exponent = 0;
+	point = s = om_read_digits(s, digits);
+	if (*point == '.')
+		s = om_read_digits(point + 1, digits);
+	if (s - whole > 19 || (s - whole) - (*point == '.') < 1)
+		return NULL;
+	if (*point == '.')
+		*exponent = (int) (point + 1 - s);
+	return s;
+}
+
+/*
+ * Read e[sign]digits, if there is such a thing, add it to *exponent, and
+ * return what follows, or NULL if it is not of one or two digits.
+ */
+static inline const char *
+om_read_exponent(const char *s, int *exponent)
+{
+	bool		negative;
+	uint64		power = 0;
+	const char *start;
+
+	if (*s != 'e' && *s != 'E')
+		return s;
+	s++;
+	negative = (*s == '-');
+	if (*s == '-' || *s == '+')
+		s++;
+	start = s;
+	s = om_read_digits(s, &power);
+	if (s == start || s - start > 2)
+		return NULL;
+	*exponent += negative ? -(int) power : (int) power;
+	return s;
+}
+
+/*
+ * The float nearest to digits * 10^exponent, or false if it is not certain
+ * which one that is.
+ *
+ * A whole number up to 2^53 and a power of ten up to 10^22 are exact as
+ * doubles, so their product or quotient is within half a unit of the last
+ * place (W. Clinger, "How to Read Floating Point Numbers Accurately", 1990).
+ * Rounding that to a float is right unless it lies next to the middle between
+ * two floats, which shows in the 29 bits that a float drops.  Those are other
+ * bits where floats are denormal, so that is left out.
+ */
+static inline bool
+om_nearest_float(uint64 digits, int exponent, float *x)
+{
+	static const double power_of_ten[] = {
+		1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+		1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+	};
+	double		value;
+	uint64		bits;
+
+	if (digits > (UINT64CONST(1) << 53) || exponent < -22 || exponent > 22)
+		return false;
+	value = exponent < 0 ? (double) digits / power_of_ten[-exponent] :
+		(double) digits * power_of_ten[exponent];
+	if (digits != 0 && (value < FLT_MIN || value > FLT_MAX))
+		return false;
+	memcpy(&bits, &value, sizeof(bits));
+	bits &= 0x1FFFFFFF;
+	if (bits >= 0x0FFFFFFF && bits <= 0x10000001)
+		return false;
+	*x = (float) value;
+	return true;
+}
+
+/*
+ * Read a number of the form [-]digits[.digits][e[sign]digits], followed by a
+ * comma or the closing bracket, and return what follows; or return NULL.  The
+ * result is that of strtof(), in a fraction of the time.
+ */
+static const char *
+om_parse_quickly(const char *s, float *x)
+{
+	bool		negative = (*s == '-');
+	uint64		digits;
+	int			exponent;
+
+	s = om_read_decimal(s + negative, &digits, &exponent);
+	if (s != NULL)
+		s = om_read_exponent(s, &exponent);
+	if (s == NULL || (*s != ',' && *s != ']') ||
+		!om_nearest_float(digits, exponent, x))
+		return NULL;
+	if (negative)
+		*x = -*x;
+	return s;
+}
+
 /*
  * Read one number at s (of literal, which is for messages) and return what
  * follows it.
@@ -49,11 +165,17 @@ static const char *
 om_parse_number(const OmenDenseType *type, const char *literal,
 				const char *s, float *x)
 {
+	const char *start = s;
 	char	   *end;
 
+	s = om_parse_quickly(start, x);
 	errno = 0;
-	*x = strtof(s, &end);
-	if (end == s)
+	if (s == NULL)
+	{
+		*x = strtof(start, &end);
+		s = end;
+	}
+	if (s == start)
 		om_syntax_error(type, literal, NULL);
 
 	/* Too small a number also gives ERANGE, but is read as zero. */
@@ -61,15 +183,16 @@ om_parse_number(const OmenDenseType *type, const char *literal,
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("\"%s\" is out of range for type %s",
-						pnstrdup(s, end - s), type->name)));
+						pnstrdup(start, s - start), type->name)));
 	OmenDenseCheckFinite(type, *x);
-	return end;
+	return s;
 }
 
 /*
  * Read the numbers after the opening bracket, up to and including the closing
- * one, into x, which has room for OMEN_DENSE_MAX_DIM of them or for one more
- * than literal has commas.  Returns what follows.
+ * one, into x, which has room for OMEN_DENSE_MAX_DIM of them, or for all that
+ * literal can hold, as each takes two bytes with its comma.  Returns what
+ * follows.
  */
 static const char *
 om_parse_numbers(const OmenDenseType *type, const char *literal,
@@ -96,22 +219,12 @@ om_parse_numbers(const OmenDenseType *type, const char *literal,
 	return s + 1;
 }
 
-static int
-om_count_commas(const char *s)
-{
-	int			n = 0;
-
-	for (; *s; s++)
-		n += (*s == ',');
-	return n;
-}
-
 static Datum
 om_in(FunctionCallInfo fcinfo, const OmenDenseType *type)
 {
 	const char *literal = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
-	int			room = Min(om_count_commas(literal) + 1, OMEN_DENSE_MAX_DIM);
+	Size		room = Min(strlen(literal) / 2 + 1, OMEN_DENSE_MAX_DIM);
 	float	   *x = palloc(mul_size(sizeof(float), room));
 	const char *s = om_skip_space(literal);
 	int			dim;

@@ -203,13 +203,13 @@ OMEN_DENSE_FUNCTION(norm);
 static OmenDense *
 om_result(const OmenDenseType *type, int dim, const float *r)
 {
+	bool		overflow = false;
 	int			i;
 
 	for (i = 0; i < dim; i++)
-	{
-		if (unlikely(fabsf(r[i]) >= type->overflow))
-			float_overflow_error();
-	}
+		overflow |= fabsf(r[i]) >= type->overflow;
+	if (overflow)
+		float_overflow_error();
 	return OmenDenseFromFloats(type, dim, r);
 }
 
@@ -329,15 +329,17 @@ static void
 om_multiply_floats(const OmenDenseType *type, int n,
 				   const float *x, const float *y, float *r)
 {
+	bool		underflow = false;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
 		r[i] = x[i] * y[i];
-		if (unlikely(fabsf(r[i]) <= type->underflow) &&
-			x[i] != 0 && y[i] != 0)
-			float_underflow_error();
+		underflow |= fabsf(r[i]) <= type->underflow &&
+			x[i] != 0 && y[i] != 0;
 	}
+	if (underflow)
+		float_underflow_error();
 }
 
 static Datum

@@ -13,10 +13,6 @@
 #include "types/halfvec.h"
 #include "types/vector.h"
 
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
 /* The code below reads values of both types through OmenDense. */
 StaticAssertDecl(offsetof(Vector, x) == offsetof(OmenDense, data),
 				 "Vector does not have the layout of OmenDense");

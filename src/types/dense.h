@@ -19,6 +19,10 @@
 
 #include "fmgr.h"
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #define OMEN_DENSE_MAX_DIM	16000
 
 /* A value of either type.  See vector.h and halfvec.h. */

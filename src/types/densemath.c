@@ -13,10 +13,6 @@
 #include "utils/float.h"
 #include "utils/varbit.h"
 
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
 /* The two arguments of a function, which must be of the same dimensions. */
 static inline void
 om_get_pair(FunctionCallInfo fcinfo, const OmenDenseType *type,

@@ -314,7 +314,8 @@ def cpu_name():
 def measure(options):
     """Do everything; return the figures, as report.write() wants them."""
     figures = {"classes": CLASSES, "k": K, "sample": SAMPLE,
-               "using": options.using, "ef_setting": options.ef_setting,
+               "extension_name": options.extension, "using": options.using,
+               "ef_setting": options.ef_setting,
                "cores": os.cpu_count(), "cpu": cpu_name(),
                "exact_scans": EXACT_SCANS, "load_seconds": LOAD_SECONDS,
                "date": datetime.date.today().isoformat()}

@@ -97,7 +97,7 @@ def plot_recall(figures):
 def plot_latency(figures):
     milliseconds = 1000 * figures["latencies"]
     marks = np.percentile(milliseconds, (50, 95, 99))
-    limit = np.percentile(milliseconds, 99.7)
+    limit = 1.2 * marks[-1]
     figure, axes = plt.subplots(figsize=(4.6, 3.1))
     counts, _, _ = axes.hist(milliseconds, bins=48, range=(0, limit),
                              color=ACCENT)
@@ -184,7 +184,8 @@ def write(path, figures):
         "sizes": size_bars(figures),
     }
     for key in ("using", "ef", "ef_setting", "cores", "cpu", "exact_scans",
-                "load_seconds", "date", "server", "extension"):
+                "load_seconds", "date", "server", "extension",
+                "extension_name"):
         values[key] = html.escape(str(figures[key]))
     with open(TEMPLATE, encoding="utf-8") as f:
         page = string.Template(f.read()).substitute(values)

@@ -112,7 +112,7 @@ extern const void *OmenGetElements(const OmenOpclass *opclass, Datum value,
 extern bool OmenIsZero(const OmenOpclass *opclass, const void *elements,
 					   int dims);
 
-/* build.c */
+/* ambuild.c */
 extern IndexBuildResult *omenbuild(Relation heap, Relation index,
 								   IndexInfo *indexInfo);
 extern void omenbuildempty(Relation index);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * build.c
+ * ambuild.c
  *		CREATE INDEX.
  *
  * A sample of the table's blocks is read first, to learn how to code vectors.

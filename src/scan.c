@@ -42,6 +42,14 @@
 #define OMEN_SHARE_FACTOR	2
 #define OMEN_MIN_SHARE		16
 
+/*
+ * Beyond ef rows, the first round gives this many more: the executor needs a
+ * few to know that those before them are in order.  But not all that was
+ * visited, since that includes nodes on the way, which may be far off: all
+ * rows of a later round would be late behind them.
+ */
+#define OMEN_EXTRA_ROWS		5
+
 /* Restarts of one scan before we say that something is wrong. */
 #define OMEN_MAX_RESTARTS	1000
 
@@ -91,8 +99,8 @@ typedef struct OmenScan
 	uint32		ef;
 	bool		exhausted;		/* the searches have seen everything */
 	pairingheap *candidates;
-	uint64		nfound;			/* candidates ever made */
-	uint64		ngiven;			/* candidates ever taken off the heap */
+	uint64		nfound;			/* nodes that became candidates */
+	uint64		ngiven;			/* of these, taken off the heap */
 	uint64		give_limit;		/* of ngiven, until the next round */
 	double		last_bound;
 
@@ -187,7 +195,6 @@ static void
 om_add_candidate(OmenScan *so, OmenCandidate *candidate)
 {
 	pairingheap_add(so->candidates, &candidate->node);
-	so->nfound++;
 }
 
 /*
@@ -334,6 +341,7 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 			candidate->first_tid = visited->first_tid;
 			candidate->ntids = visited->ntids;
 			om_add_candidate(so, candidate);
+			so->nfound++;
 		}
 		so->handed[next] = search->nvisited;
 		if (!OmenSearchExhausted(search))
@@ -392,7 +400,7 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 		om_add_segments(so);
 	else if (!om_run_searches(so, index, cache))
 		return false;
-	so->give_limit = PG_UINT64_MAX;
+	so->give_limit = (uint64) so->ef + OMEN_EXTRA_ROWS;
 	return true;
 }
 
@@ -499,17 +507,20 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 		OmenCandidate *candidate;
 
 		CHECK_FOR_INTERRUPTS();
-		if (pairingheap_is_empty(so->candidates) ||
-			so->ngiven >= so->give_limit)
+		candidate = pairingheap_is_empty(so->candidates) ? NULL :
+			(OmenCandidate *) pairingheap_first(so->candidates);
+		if (candidate == NULL ||
+			(candidate->segment >= 0 && so->ngiven >= so->give_limit))
 		{
 			if (om_next_round(scan, so))
 				continue;
-			if (pairingheap_is_empty(so->candidates))
+			if (candidate == NULL)
 				return NULL;
 			so->give_limit = PG_UINT64_MAX;
 		}
-		candidate = (OmenCandidate *) pairingheap_remove_first(so->candidates);
-		so->ngiven++;
+		pairingheap_remove_first(so->candidates);
+		if (candidate->segment >= 0)
+			so->ngiven++;
 		if (candidate->bound < so->last_bound &&
 			omen_iterative_scan == OMEN_ITERATIVE_STRICT)
 		{

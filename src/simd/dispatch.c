@@ -14,23 +14,31 @@
 #include <cpuid.h>
 #endif
 
+#include "simd/matrix.h"
 #include "simd/simd.h"
 
 typedef struct OmSimdSet
 {
 	const char *name;
 	const OmenKernels *kernels; /* NULL if not in this build */
+	const OmenMatrixKernels *matrix;
 } OmSimdSet;
 
 static const OmSimdSet om_sets[OMEN_SIMD_LEVELS] = {
-	[OMEN_SIMD_SCALAR] = {"scalar", &omen_kernels_scalar},
-	[OMEN_SIMD_AVX2] = {"avx2", NULL},
-	[OMEN_SIMD_AVX512] = {"avx512", NULL},
-	[OMEN_SIMD_NEON] = {"neon", NULL},
+	[OMEN_SIMD_SCALAR] = {"scalar", &omen_kernels_scalar, &omen_matrix_scalar},
+#if defined(__x86_64__)
+	[OMEN_SIMD_AVX2] = {"avx2", &omen_kernels_avx2, &omen_matrix_avx2},
+	[OMEN_SIMD_AVX512] = {"avx512", &omen_kernels_avx512, &omen_matrix_avx512},
+#else
+	[OMEN_SIMD_AVX2] = {"avx2", NULL, NULL},
+	[OMEN_SIMD_AVX512] = {"avx512", NULL, NULL},
+#endif
+	[OMEN_SIMD_NEON] = {"neon", NULL, NULL},
 };
 
 /* Right before anybody has chosen, on every machine. */
 const OmenKernels *omen_kernels = &omen_kernels_scalar;
+const OmenMatrixKernels *omen_matrix = &omen_matrix_scalar;
 
 #if defined(__x86_64__)
 
@@ -141,5 +149,6 @@ OmenSimdUse(OmenSimdLevel level)
 		return false;
 
 	omen_kernels = om_sets[level].kernels;
+	omen_matrix = om_sets[level].matrix;
 	return true;
 }

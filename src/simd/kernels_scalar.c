@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "simd/kernel_list.h"
 #include "simd/simd.h"
 
 /* Bit patterns of IEEE floats, and the half floats that they bound. */
@@ -361,21 +362,4 @@ om_estimate_block(int c, const uint8_t *block, const int8_t *query,
 	return below;
 }
 
-const OmenKernels omen_kernels_scalar = {
-	.name = "scalar",
-	.l2_squared = om_l2_squared,
-	.inner_product = om_inner_product,
-	.l1 = om_l1,
-	.cosine = om_cosine,
-	.half_l2_squared = om_half_l2_squared,
-	.half_inner_product = om_half_inner_product,
-	.half_l1 = om_half_l1,
-	.half_cosine = om_half_cosine,
-	.half_to_float = om_half_to_float,
-	.float_to_half = om_float_to_half,
-	.rotate = om_rotate,
-	.quantize = om_quantize,
-	.code_dot = om_code_dot,
-	.encode_block = om_encode_block,
-	.estimate_block = om_estimate_block,
-};
+const OmenKernels omen_kernels_scalar = OM_KERNEL_LIST("scalar");

@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels_avx512.c
+ *		The kernels of simd.h in AVX-512 F, BW, DQ, VL and VNNI.
+ *
+ *-------------------------------------------------------------------------
+ */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "simd/kernel_list.h"
+#include "simd/simd.h"
+#include "simd/target.h"
+
+OM_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+#include "simd/vector_avx512.h"
+#include "simd/distance_template.h"
+#include "simd/code_template.h"
+
+OM_INLINE __m512i
+om_add_code_products(__m512i sum, const int16_t *query, const int8_t *code)
+{
+	__m256i		codes = _mm256_loadu_si256((const __m256i *) code);
+
+	return _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(codes),
+							   _mm512_loadu_si512(query));
+}
+
+static int32_t
+om_code_dot(int width, const int16_t *query, const int8_t *code)
+{
+	__m512i		even = _mm512_setzero_si512();
+	__m512i		odd = _mm512_setzero_si512();
+	int			i;
+
+	for (i = 0; i + 64 <= width; i += 64)
+	{
+		even = om_add_code_products(even, query + i, code + i);
+		odd = om_add_code_products(odd, query + i + 32, code + i + 32);
+	}
+	if (i < width)
+		even = om_add_code_products(even, query + i, code + i);
+	return om_sum_ints(_mm512_add_epi32(even, odd));
+}
+
+/* Load 64 codes, or 32 and as many zeros if no more than 32 are left. */
+OM_INLINE __m512i
+om_load_codes(const int8_t *code, int left)
+{
+	__mmask64	mask = left >= 64 ? ~UINT64_C(0) : UINT64_C(0xffffffff);
+
+	return _mm512_maskz_loadu_epi8(mask, code);
+}
+
+/* |x - u| of 64 codes: at most 254, so it fits an unsigned byte. */
+OM_INLINE __m512i
+om_gap(__m512i x, __m512i u)
+{
+	return _mm512_sub_epi8(_mm512_max_epi8(x, u), _mm512_min_epi8(x, u));
+}
+
+/* sum + the squares of 64 unsigned bytes. */
+OM_INLINE __m512i
+om_add_byte_squares(__m512i sum, __m512i bytes)
+{
+	__m512i		low = _mm512_unpacklo_epi8(bytes, _mm512_setzero_si512());
+	__m512i		high = _mm512_unpackhi_epi8(bytes, _mm512_setzero_si512());
+
+	return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, low, low),
+							   high, high);
+}
+
+/*
+ * One bit for each of 64 codes, set where x > u, in the order of two rows of
+ * a block: of 32 codes, number i gives bit i % 4 * 8 + i / 4.  That is a
+ * transposition of 8 by 4 bytes, done as 4 by 4 in each quarter, then by
+ * dwords.  The difference saturates, but keeps its sign.
+ */
+OM_INLINE uint64_t
+om_block_bits(__m512i x, __m512i u)
+{
+	const __m512i by_four =
+	_mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13,
+										 2, 6, 10, 14, 3, 7, 11, 15));
+	const __m512i quarters = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7,
+											   8, 12, 9, 13, 10, 14, 11, 15);
+	__m512i		diff = _mm512_subs_epi8(x, u);
+
+	diff = _mm512_shuffle_epi8(diff, by_four);
+	diff = _mm512_permutexvar_epi32(quarters, diff);
+	return _mm512_cmpgt_epi8_mask(diff, _mm512_setzero_si512());
+}
+
+/* Store the lane's dwords of one row, or of two if left says so. */
+OM_INLINE void
+om_store_bits(uint8_t *lane, uint64_t bits, int left)
+{
+	uint32_t	first = (uint32_t) bits;
+	uint32_t	second = (uint32_t) (bits >> 32);
+
+	memcpy(lane, &first, sizeof(first));
+	if (left >= 64)
+		memcpy(lane + 64, &second, sizeof(second));
+}
+
+static void
+om_encode_lane(int width, int c, const int8_t *u, const int8_t *x,
+			   uint8_t *lane, int32_t *rr, int32_t *s1, int32_t *us)
+{
+	const __m512i one = _mm512_set1_epi8(1);
+	__m512i		squares = _mm512_setzero_si512();
+	__m512i		gaps = _mm512_setzero_si512();
+	__m512i		signs = _mm512_setzero_si512();
+
+	for (int i = 0; i < c; i += 64, lane += 128)
+	{
+		__m512i		from = om_load_codes(u + i, c - i);
+		__m512i		to = om_load_codes(x + i, c - i);
+		__m512i		gap = om_gap(to, from);
+		__mmask64	below = _mm512_cmple_epi8_mask(to, from);
+
+		om_store_bits(lane, om_block_bits(to, from), c - i);
+		squares = om_add_byte_squares(squares, gap);
+		gaps = _mm512_dpbusd_epi32(gaps, gap, one);
+		from = _mm512_mask_sub_epi8(from, below, _mm512_setzero_si512(), from);
+		signs = _mm512_dpbusd_epi32(signs, one, from);
+	}
+	for (int i = c; i < width; i += 64)
+		squares = om_add_byte_squares(squares,
+									  om_gap(om_load_codes(x + i, width - i),
+											 om_load_codes(u + i, width - i)));
+
+	*rr = om_sum_ints(squares);
+	*s1 = om_sum_ints(gaps);
+	*us = om_sum_ints(signs);
+}
+
+/*
+ * sum + the products of one bit of each byte and the query's next four
+ * dimensions, 2^bit times too large because the bit is left in its place.
+ */
+OM_INLINE __m512i
+om_add_bit(__m512i sum, __m512i bytes, int bit, const int8_t *query)
+{
+	int32_t		four;
+
+	memcpy(&four, query, sizeof(four));
+	bytes = _mm512_and_si512(bytes, _mm512_set1_epi8((char) (1 << bit)));
+	return _mm512_dpbusd_epi32(sum, bytes, _mm512_set1_epi32(four));
+}
+
+/* The dot products of all lanes; the eight sums, not the bits, are shifted. */
+OM_INLINE __m512i
+om_dots(int c, const uint8_t *block, const int8_t *query)
+{
+	__m512i		sum[8];
+
+	for (int bit = 0; bit < 8; bit++)
+		sum[bit] = _mm512_setzero_si512();
+
+	for (int i = 0; i < c; i += 32)
+	{
+		__m512i		row = _mm512_loadu_si512(block + i * 2);
+
+		for (int bit = 0; bit < 8; bit++)
+			sum[bit] = om_add_bit(sum[bit], row, bit, query + i + bit * 4);
+	}
+
+	for (int bit = 1; bit < 8; bit++)
+		sum[0] = _mm512_add_epi32(sum[0], _mm512_srai_epi32(sum[bit], bit));
+	return sum[0];
+}
+
+static uint32_t
+om_estimate_block(int c, const uint8_t *block, const int8_t *query,
+				  const float *t, const uint16_t *a, float y, float scale,
+				  float shift, float limit, float *est)
+{
+	__m512		v = om_estimates(om_dots(c, block, query), t, a, y, scale,
+								 shift);
+
+	om_store(est, v);
+	return _mm512_cmp_ps_mask(v, om_splat(limit), _CMP_LT_OQ);
+}
+
+const OmenKernels omen_kernels_avx512 = OM_KERNEL_LIST("avx512");
+
+OM_TARGET_END
+
+#endif							/* __x86_64__ */

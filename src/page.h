@@ -64,8 +64,12 @@ typedef struct OmenPageSpecial
 
 StaticAssertDecl(sizeof(OmenPageSpecial) == 16, "OmenPageSpecial is padded");
 
+/*
+ * At a fixed place, so that a page can be told from another without a look at
+ * its header, which is another cache line and may be damaged.
+ */
 #define OmenPageGetSpecial(page) \
-	((OmenPageSpecial *) PageGetSpecialPointer(page))
+	((OmenPageSpecial *) ((char *) (page) + BLCKSZ - sizeof(OmenPageSpecial)))
 
 /* Bytes between the page header and the special area. */
 #define OMEN_PAGE_ROOM \

@@ -34,20 +34,11 @@ OmenInitPage(Page page, OmenPageType type, uint32 owner, uint32 logical)
 	special->page_id = OMEN_PAGE_ID;
 }
 
-/*
- * The header is looked at before the special area is, because pd_special of a
- * damaged page may point anywhere.
- */
 bool
 OmenPageIs(Page page, OmenPageType type, uint32 owner, uint32 logical)
 {
-	PageHeader	header = (PageHeader) page;
-	OmenPageSpecial *special;
+	OmenPageSpecial *special = OmenPageGetSpecial(page);
 
-	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(OmenPageSpecial)) ||
-		header->pd_lower > header->pd_special)
-		return false;
-	special = OmenPageGetSpecial(page);
 	return special->page_id == OMEN_PAGE_ID && special->type == type &&
 		special->owner == owner && special->logical == logical;
 }

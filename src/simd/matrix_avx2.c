@@ -83,20 +83,20 @@ om_multiply_add(__m256i sum, __m256i a0, __m256i a1, const int8_t *b)
 	return _mm256_add_epi32(sum, _mm256_madd_epi16(s, _mm256_set1_epi16(1)));
 }
 
-/* Products of one block of OM_ROWS rows with one panel. */
+/* Products of one block of nrows <= OM_ROWS rows with one panel. */
 OM_INLINE void
-om_block(int width, const uint8_t *const *rows, const int8_t *panel,
-		 const int32_t *init, int32_t *const *out)
+om_block(int width, const int nrows, const uint8_t *const *rows,
+		 const int8_t *panel, const int32_t *init, int32_t *const *out)
 {
 	__m256i		sum[OM_ROWS][2];
 
-	for (int r = 0; r < OM_ROWS; r++)
+	for (int r = 0; r < nrows; r++)
 		sum[r][0] = sum[r][1] = _mm256_setzero_si256();
 	for (int i = 0; i < width; i += 8)
 	{
 		const int8_t *b = panel + (size_t) i * OMEN_PANEL;
 
-		for (int r = 0; r < OM_ROWS; r++)
+		for (int r = 0; r < nrows; r++)
 		{
 			int32_t		dword[2];
 			__m256i		a0;
@@ -109,7 +109,7 @@ om_block(int width, const uint8_t *const *rows, const int8_t *panel,
 			sum[r][1] = om_multiply_add(sum[r][1], a0, a1, b + 32);
 		}
 	}
-	for (int r = 0; r < OM_ROWS; r++)
+	for (int r = 0; r < nrows; r++)
 		for (int half = 0; half < 2; half++)
 		{
 			__m256i		b = _mm256_load_si256((const __m256i *)
@@ -122,35 +122,41 @@ om_block(int width, const uint8_t *const *rows, const int8_t *panel,
 		}
 }
 
-/*
- * A block that is not full repeats its last row, and writes it again: the
- * same values to the same place.
- */
+/* Products of one block of nrows <= OM_ROWS rows with all panels. */
+OM_INLINE void
+om_blocks(int width, const int nrows, const uint8_t *const *rows, int npanels,
+		  const int8_t *panels, const int32_t *init, int32_t *products,
+		  size_t stride)
+{
+	int32_t    *out[OM_ROWS];
+
+	for (int r = 0; r < nrows; r++)
+		out[r] = products + r * stride;
+	for (int p = 0; p < npanels; p++)
+	{
+		om_block(width, nrows, rows, panels + p * OMEN_PANEL_BYTES(width),
+				 init + p * OMEN_PANEL, out);
+		for (int r = 0; r < nrows; r++)
+			out[r] += OMEN_PANEL;
+	}
+}
+
 static void
 om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 			const int8_t *panels, const int32_t *init, int32_t *products,
 			size_t stride)
 {
-	for (int i = 0; i < nrows; i += OM_ROWS)
-	{
-		const uint8_t *row[OM_ROWS];
-		int32_t    *out[OM_ROWS];
+	int			r = 0;
 
-		for (int r = 0; r < OM_ROWS; r++)
-		{
-			int			j = i + r < nrows ? i + r : nrows - 1;
-
-			row[r] = rows[j];
-			out[r] = products + j * stride;
-		}
-		for (int p = 0; p < npanels; p++)
-		{
-			om_block(width, row, panels + p * OMEN_PANEL_BYTES(width),
-					 init + p * OMEN_PANEL, out);
-			for (int r = 0; r < OM_ROWS; r++)
-				out[r] += OMEN_PANEL;
-		}
-	}
+	for (; r + 6 <= nrows; r += 6)
+		om_blocks(width, 6, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
+	for (; r + 2 <= nrows; r += 2)
+		om_blocks(width, 2, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
+	if (r < nrows)
+		om_blocks(width, 1, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
 }
 
 /* The greatest of 8 lanes, in every lane. */
@@ -385,12 +391,15 @@ om_select_groups(int nrows, int npanels, const int32_t *products,
 		int			n = nrows - i < 8 ? nrows - i : 8;
 		int32_t		threshold[8];
 		uint32_t	found[8][OMEN_SELECT_MAX + 8];
+		int			r = 0;
 
 		om_thresholds(n, npanels, products + i * stride, stride, groups, k,
 					  threshold);
-		for (int r = 0; r < n; r++)
+		do
+		{
 			om_collect(npanels, products + (i + r) * stride, threshold[r],
 					   base[i + r], groups, labels, found[r]);
+		} while (++r < n);
 		om_sort_keys(found, groups, n, keys + i * 8 * groups);
 	}
 }

@@ -340,12 +340,15 @@ om_select_groups(int nrows, int npanels, const int32_t *products,
 		int			n = nrows - i < 16 ? nrows - i : 16;
 		int32_t		threshold[16];
 		uint32_t	found[16][OMEN_SELECT_MAX + OMEN_PANEL];
+		int			r = 0;
 
 		om_thresholds(n, npanels, products + i * stride, stride, groups, k,
 					  threshold);
-		for (int r = 0; r < n; r++)
+		do
+		{
 			om_collect(npanels, products + (i + r) * stride, threshold[r],
 					   base[i + r], groups, labels, found[r]);
+		} while (++r < n);
 		om_sort_keys(found, groups, n, keys + i * 8 * groups);
 	}
 }

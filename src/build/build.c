@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.c
+ *		The batch builder: parameters, steps and memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "build/builder.h"
+
+#include <limits.h>
+
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+/*
+ * What ef_construction stands for.  Measured on SIFT and Fashion-MNIST:
+ * neither larger leaves nor longer lines do more for the graph than more
+ * clusters for each node.
+ */
+typedef struct OmQuality
+{
+	int			max_ef;			/* applies up to this ef_construction */
+	int			fanout;
+	int			leaf_max;
+	int			nearest;
+	int			candidates;
+} OmQuality;
+
+static const OmQuality om_qualities[] = {
+	{63, 8, 300, 7, 32},
+	{128, 12, 200, 6, 32},
+	{INT_MAX, 16, 300, 7, 48}
+};
+
+/* Above this degree lines of 16 keys are needed to fill the lists. */
+#define OM_SHORT_LINE_DEGREE	48
+#define OM_LONG_LINE_NEAREST	13
+
+/*
+ * Offers for each forward link that link.c is expected to sort, in percent;
+ * measured: 40 to 60.
+ */
+#define OM_EXPECTED_OFFERS		60
+
+/* A forward link: target and distance. */
+#define OM_LINK_BYTES			(sizeof(uint32) + sizeof(uint16))
+
+static uint32
+om_square_root(uint64 x)
+{
+	uint64		root = 0;
+
+	for (uint64 bit = UINT64CONST(1) << 31; bit != 0; bit >>= 1)
+		if ((root + bit) * (root + bit) <= x)
+			root += bit;
+	return (uint32) root;
+}
+
+/*
+ * Level-1 clusters.  The comparisons of a node with leaders are fewest, over
+ * both levels, if a cluster has about sqrt(n * mean leaf) nodes; but it must
+ * not grow beyond the chunk size.
+ */
+static void
+om_size_clusters(OmenBuildShape *shape, const OmenBuildParams *params,
+				 uint32 n)
+{
+	uint32		best = om_square_root((uint64) n * shape->leaf_max * 10 / 16);
+	uint32		most = Max(params->chunk_size, 2 * shape->leaf_max);
+	uint64		leaders;
+
+	shape->cluster = Min(best, most);
+	leaders = (uint64) n * shape->fanout / shape->cluster;
+	shape->leaders = Min(Max(leaders, 2 * shape->fanout), n);
+}
+
+static void
+om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
+{
+	const OmQuality *quality = om_qualities;
+
+	while (params->ef_construction > quality->max_ef)
+		quality++;
+	shape->fanout = quality->fanout;
+	shape->leaf_max = quality->leaf_max;
+	shape->groups = params->degree <= OM_SHORT_LINE_DEGREE ? 1 : 2;
+	shape->nearest = shape->groups == 1 ? quality->nearest :
+		OM_LONG_LINE_NEAREST;
+	shape->line_keys = 8 * shape->groups;
+	shape->candidates = Max(quality->candidates, params->degree);
+
+	/* A fair share of the room is for reverse links. */
+	shape->forward = (params->degree * 5 + 7) / 8;
+	if (n <= (uint32) params->degree + 1)
+		shape->forward = params->degree;
+	om_size_clusters(shape, params, n);
+}
+
+const char *
+OmenBuildPhaseName(OmenBuildPhase phase)
+{
+	switch (phase)
+	{
+		case OMEN_PHASE_ORDER:
+			return "spatial order";
+		case OMEN_PHASE_CLUSTERS:
+			return "clusters";
+		case OMEN_PHASE_MATRICES:
+			return "distance matrices";
+		case OMEN_PHASE_NEIGHBORS:
+			return "neighbor selection";
+		case OMEN_PHASE_REVERSE:
+			return "reverse links";
+		case OMEN_PHASE_ENTRIES:
+			return "entry points";
+		case OMEN_PHASE_CONNECT:
+			return "connectivity";
+	}
+	return NULL;
+}
+
+/* Steps from the ordered nodes to forward links. */
+static void
+om_find_neighbors(OmenBuilder *builder)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext pairs = AllocSetContextCreate(result, "omen pairs",
+												ALLOCSET_DEFAULT_SIZES);
+
+	if (builder->n > OMEN_FLAT_NODES)
+	{
+		MemoryContextSwitchTo(pairs);
+		OmenAssignClusters(builder);
+		OmenCompareLeaves(builder);
+		MemoryContextSwitchTo(result);
+	}
+	OmenChooseNeighbors(builder);
+	MemoryContextDelete(pairs);
+}
+
+OmenGraph *
+OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
+			   OmenBuildProgress progress, void *arg)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext work = AllocSetContextCreate(result, "omen builder",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext lists = AllocSetContextCreate(work, "omen lists",
+												ALLOCSET_DEFAULT_SIZES);
+	OmenGraph  *graph = palloc0(sizeof(OmenGraph));
+	OmenBuilder builder = {0};
+
+	Assert(n > 0 && n < PG_INT32_MAX);
+	Assert(params->width % 32 == 0);
+	Assert(params->degree >= OMEN_BUILD_MIN_DEGREE &&
+		   params->degree <= OMEN_BUILD_MAX_DEGREE);
+
+	om_shape(&builder.shape, params, n);
+	builder.params = params;
+	builder.progress = progress;
+	builder.arg = arg;
+	builder.width = params->width;
+	builder.n = n;
+	builder.graph = graph;
+	graph->n = n;
+	graph->degree = params->degree;
+	graph->order = MemoryContextAllocHuge(result,
+										  mul_size(n, sizeof(uint32)));
+
+	MemoryContextSwitchTo(work);
+	OmenOrderNodes(&builder, codes);
+	MemoryContextSwitchTo(lists);
+	om_find_neighbors(&builder);
+	MemoryContextSwitchTo(result);
+	OmenLinkNodes(&builder);
+	MemoryContextDelete(lists);
+	OmenChooseEntries(&builder);
+	OmenConnectNodes(&builder);
+	MemoryContextDelete(work);
+	return graph;
+}
+
+void
+OmenFreeGraph(OmenGraph *graph)
+{
+	pfree(graph->order);
+	pfree(graph->neighbors);
+	pfree(graph->degrees);
+	pfree(graph->directory);
+	pfree(graph);
+}
+
+/*
+ * Every step's large arrays, as they live together: codes and order always;
+ * then lines and forward links; then forward links, offers and the graph.
+ */
+Size
+OmenBuildMemory(const OmenBuildParams *params, uint32 n)
+{
+	OmenBuildShape shape;
+	Size		base;
+	Size		pairs;
+	Size		links;
+	Size		forward;
+
+	om_shape(&shape, params, n);
+
+	/* rows, squares, inits, order; cells are few */
+	base = params->width + 3 * sizeof(uint32);
+	forward = shape.forward * OM_LINK_BYTES + 1;
+
+	/* clusters, members, slots and lines */
+	pairs = n <= OMEN_FLAT_NODES ? 0 :
+		shape.fanout * ((2 + shape.line_keys) * sizeof(uint32) + 1);
+
+	/* end, offers, neighbors, degrees */
+	links = sizeof(Size) + sizeof(uint16) + params->degree * sizeof(uint32) +
+		shape.forward * OM_EXPECTED_OFFERS / 100 * sizeof(uint64);
+	return add_size(mul_size(n, base + forward + Max(pairs, links)),
+					OmenMatrixMemory(params->width,
+									 n <= OMEN_FLAT_NODES ? n :
+									 OMEN_MAX_LEADERS));
+}

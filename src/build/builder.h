@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * builder.h
+ *		What the files of the batch builder share.
+ *
+ * The steps, in the order in which OmenBuildGraph() runs them:
+ *
+ * order.c		numbers the nodes so that near numbers are near in space;
+ * cluster.c	sends each node to its several nearest level-1 clusters;
+ * leaf.c		splits each cluster into leaves, compares all pairs of a leaf,
+ *				and keeps one line of nearest for each (node, cluster);
+ * prune.c		merges the lines of a node to candidates, and chooses its
+ *				neighbours among them;
+ * link.c		adds the reverse links;
+ * reach.c		chooses the entries, and makes every node reachable.
+ *
+ * All that is random is seeded by what is worked on (a cluster, a range of
+ * nodes), not by when.  The work of one cluster, of one range of nodes, needs
+ * nothing from another of the same step.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_BUILDER_H
+#define OMEN_BUILDER_H
+
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+
+#include "build/build.h"
+#include "simd/matrix.h"
+
+/* Up to this many nodes, each is compared with each. */
+#define OMEN_FLAT_NODES			1000
+
+/* Rows that are multiplied at a time; a multiple of every kernel's block. */
+#define OMEN_BLOCK_ROWS			48
+
+/* The most level-1 leaders that each node is compared with. */
+#define OMEN_MAX_LEADERS		512
+
+/* The most nodes of a leaf. */
+#define OMEN_MAX_LEAF			300
+
+/* The most nodes of a cell. */
+#define OMEN_MAX_CELL			128
+
+/* Nodes of a cluster are numbered by 16 bits. */
+#define OMEN_MAX_CLUSTER		65535
+
+/* Nodes whose candidates are found before the first of them is pruned. */
+#define OMEN_NODE_BATCH			64
+
+#define OMEN_NO_NODE			PG_UINT32_MAX
+
+/* A key of a candidate or link: 16 bits of distance above a node. */
+#define OmenMakeKey(distance, node) ((uint64) (distance) << 32 | (node))
+#define OmenKeyNode(key)		((uint32) (key))
+#define OmenKeyDistance16(key)	((uint32) ((key) >> 32))
+
+/* What ef_construction and degree stand for. */
+typedef struct OmenBuildShape
+{
+	int			fanout;			/* level-1 clusters of each node */
+	int			leaf_max;		/* most nodes of a leaf */
+	int			groups;			/* see select() of matrix.h */
+	int			nearest;		/* k of select() */
+	int			line_keys;		/* keys of a line */
+	int			candidates;		/* most candidates of a node */
+	int			forward;		/* most neighbours chosen for a node */
+	uint32		cluster;		/* wanted nodes of a level-1 cluster */
+	uint32		leaders;		/* level-1 clusters */
+} OmenBuildShape;
+
+typedef struct OmenBuilder
+{
+	const OmenBuildParams *params;
+	OmenBuildShape shape;
+	OmenBuildProgress progress;
+	void	   *arg;
+	int			width;
+	uint32		n;
+	OmenGraph  *graph;
+
+	/* From order.c. */
+	uint32		ncells;			/* cells are ranges of near nodes */
+	uint32	   *cells;			/* first node of each cell, then n */
+
+	/* By node; codes in the 7-bit form of a row (matrix.h). */
+	uint8	   *rows;
+	int32	   *squares;		/* sum of value^2, for the row as a row */
+	int32	   *inits;			/* init of the row as a column */
+
+	/* From cluster.c; a cluster too large to be numbered is several. */
+	uint32		nclusters;
+	uint32	   *clusters;		/* fanout clusters of each node */
+	Size	   *first_member;	/* of each cluster, then the end */
+	uint32	   *members;		/* nodes of each cluster, ascending */
+	uint8	   *slots;			/* by member: which of the node's clusters */
+
+	/* From leaf.c: line_keys keys for each (node, cluster of the node). */
+	uint32	   *lines;
+
+	/* From prune.c: rows of shape.forward links, nearest first. */
+	uint32	   *forward;		/* nodes, OMEN_NO_NODE in unused room */
+	uint16	   *forward_distance;
+	uint8	   *nforward;
+} OmenBuilder;
+
+/* A matrix to be: columns, and room for the products of a block of rows. */
+typedef struct OmenMatrix
+{
+	int			width;
+	int			max_columns;
+	int			npanels;
+	const uint8 **column_rows;	/* max_columns, scratch of the functions */
+	int8	   *panels;
+	int32	   *init;			/* max_columns */
+	int32	   *products;		/* OMEN_BLOCK_ROWS rows of max_columns */
+	const uint8 *rows[OMEN_BLOCK_ROWS];
+	int32		base[OMEN_BLOCK_ROWS];
+} OmenMatrix;
+
+/*
+ * matrix.c
+ */
+
+/* Allocate without limit on the size, aligned to a cache line. */
+extern void *OmenAllocAligned(MemoryContext context, Size size);
+
+/* 8-bit codes to the row form of matrix.h. */
+extern void OmenCodeToRow(int width, const int8 *code, uint8 *row);
+
+/* Sum of value^2 of a row, and what it needs as init if it is a column. */
+extern void OmenRowSums(int width, const uint8 *row, int32 *squares,
+						int32 *init);
+
+/* In CurrentMemoryContext; max_columns is rounded up to full panels. */
+extern OmenMatrix *OmenCreateMatrix(int width, int max_columns);
+extern Size OmenMatrixMemory(int width, int max_columns);
+
+/* The n rows at column_rows become the columns; init of each is set. */
+extern void OmenSetColumns(OmenMatrix *matrix, int n);
+
+/* Nodes become the columns, or the rows (at most OMEN_BLOCK_ROWS). */
+extern void OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder,
+							   int n, const uint32 *nodes);
+extern void OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder,
+							int n, const uint32 *nodes);
+
+/* Mean of the rows of n nodes; sums is scratch of builder->width values. */
+extern void OmenMeanRow(const OmenBuilder *builder, int n,
+						const uint32 *nodes, int32 *sums, uint8 *mean);
+
+/* Products of the first n of matrix->rows with the columns of all panels. */
+extern void OmenMultiply(OmenMatrix *matrix, int n);
+
+/* The same from a panel on; products of panels before are left as they are. */
+extern void OmenMultiplyFrom(OmenMatrix *matrix, int n, int panel);
+
+static inline int32 *
+OmenProducts(OmenMatrix *matrix, int row)
+{
+	return matrix->products + (Size) row * matrix->max_columns;
+}
+
+/*
+ * keys.c
+ */
+extern void OmenSortKeys(uint64 *keys, size_t n);
+
+/* Move the k smallest of n keys to the front, in no order. */
+extern void OmenPartitionKeys(uint64 *keys, uint32 n, uint32 k);
+
+/*
+ * Steps.  Each allocates its results in CurrentMemoryContext, and what it
+ * needs only itself in a context that it deletes.
+ */
+extern void OmenOrderNodes(OmenBuilder *builder, const int8 *codes);
+extern void OmenAssignClusters(OmenBuilder *builder);
+extern void OmenCompareLeaves(OmenBuilder *builder);
+extern void OmenChooseNeighbors(OmenBuilder *builder);
+extern void OmenLinkNodes(OmenBuilder *builder);
+extern void OmenChooseEntries(OmenBuilder *builder);
+extern void OmenConnectNodes(OmenBuilder *builder);
+
+/* Entries that OmenChooseEntries() makes. */
+extern uint32 OmenEntryCount(uint32 n);
+
+static inline const uint8 *
+OmenNodeRow(const OmenBuilder *builder, uint32 node)
+{
+	return builder->rows + (Size) node * builder->width;
+}
+
+static inline void
+OmenBuildReport(const OmenBuilder *builder, OmenBuildPhase phase, uint32 done,
+				uint32 total)
+{
+	if (builder->progress != NULL)
+		builder->progress(builder->arg, phase, done, total);
+}
+
+#endif							/* OMEN_BUILDER_H */

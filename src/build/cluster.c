@@ -1,0 +1,235 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster.c
+ *		Level-1 clusters: each node belongs to those of its nearest leaders.
+ *
+ * That a node is in several clusters is what links them to each other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "build/builder.h"
+
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+/*
+ * Where there are more leaders than OMEN_MAX_LEADERS, the nodes of a cell are
+ * compared with this many, those nearest to the middle of the cell.
+ */
+#define OM_NEAR_LEADERS		256
+
+/* Keys of select() with two groups. */
+#define OM_LINE				16
+
+typedef struct OmAssignment
+{
+	OmenBuilder *builder;
+	uint32	   *leaders;		/* nodes, ascending */
+	OmenMatrix *all;			/* all leaders */
+	OmenMatrix *near;			/* the leaders that nodes are compared with */
+	uint32	   *near_leaders;	/* numbers of these */
+	uint16	   *labels;			/* 0, 1, 2, ... */
+	uint64	   *keys;			/* one for each leader */
+	uint8	   *middle;			/* a row */
+	int32	   *sums;			/* of a dimension over a cell */
+	Size	   *counts;			/* members of each cluster */
+} OmAssignment;
+
+/* A random node of each of shape.leaders equal ranges. */
+static void
+om_choose_leaders(OmAssignment *work)
+{
+	OmenBuilder *builder = work->builder;
+	uint64		count = builder->shape.leaders;
+	pg_prng_state prng;
+
+	pg_prng_seed(&prng, builder->params->seed + 1);
+	for (uint64 i = 0; i < count; i++)
+	{
+		uint64		from = i * builder->n / count;
+		uint64		to = (i + 1) * builder->n / count;
+
+		work->leaders[i] = (uint32) pg_prng_uint64_range(&prng, from, to - 1);
+	}
+}
+
+/* Make the leaders nearest to the middle of a cell the columns of near. */
+static void
+om_near_leaders(OmAssignment *work, uint32 from, uint32 to)
+{
+	OmenBuilder *builder = work->builder;
+	uint32		nleaders = builder->shape.leaders;
+	const int32 *products = OmenProducts(work->all, 0);
+	uint32		nodes[Max(OM_NEAR_LEADERS, OMEN_MAX_CELL)];
+
+	for (uint32 node = from; node < to; node++)
+		nodes[node - from] = node;
+	OmenMeanRow(builder, to - from, nodes, work->sums, work->middle);
+	work->all->rows[0] = work->middle;
+	OmenMultiply(work->all, 1);
+	for (uint32 i = 0; i < nleaders; i++)
+		work->keys[i] = (uint64) ((int64) PG_INT32_MAX - products[i]) << 32 | i;
+	OmenPartitionKeys(work->keys, nleaders, OM_NEAR_LEADERS);
+	for (int i = 0; i < OM_NEAR_LEADERS; i++)
+		work->keys[i] = OmenKeyNode(work->keys[i]);
+	OmenSortKeys(work->keys, OM_NEAR_LEADERS);
+	for (int i = 0; i < OM_NEAR_LEADERS; i++)
+	{
+		work->near_leaders[i] = (uint32) work->keys[i];
+		nodes[i] = work->leaders[work->near_leaders[i]];
+	}
+	OmenSetNodeColumns(work->near, builder, OM_NEAR_LEADERS, nodes);
+}
+
+/* Clusters of n <= OMEN_BLOCK_ROWS nodes from "from" on. */
+static void
+om_assign_block(OmAssignment *work, uint32 from, int n)
+{
+	OmenBuilder *builder = work->builder;
+	OmenMatrix *near = work->near;
+	int			fanout = builder->shape.fanout;
+	uint32		nodes[OMEN_BLOCK_ROWS];
+	uint32		keys[OMEN_BLOCK_ROWS * OM_LINE];
+
+	for (int r = 0; r < n; r++)
+		nodes[r] = from + r;
+	OmenSetNodeRows(near, builder, n, nodes);
+	OmenMultiply(near, n);
+	omen_matrix->select(n, near->npanels, near->products, near->max_columns,
+						near->base, 2, fanout, work->labels, keys);
+	for (int r = 0; r < n; r++)
+		for (int i = 0; i < fanout; i++)
+		{
+			uint32		leader = work->near_leaders[keys[r * OM_LINE + i] &
+													0xffff];
+
+			builder->clusters[(Size) (from + r) * fanout + i] = leader;
+			work->counts[leader]++;
+		}
+}
+
+static void
+om_assign_nodes(OmAssignment *work)
+{
+	OmenBuilder *builder = work->builder;
+	bool		few = builder->shape.leaders <= OMEN_MAX_LEADERS;
+
+	if (few)
+	{
+		OmenSetNodeColumns(work->near, builder, builder->shape.leaders,
+						   work->leaders);
+		for (uint32 i = 0; i < builder->shape.leaders; i++)
+			work->near_leaders[i] = i;
+	}
+	else
+		OmenSetNodeColumns(work->all, builder, builder->shape.leaders,
+						   work->leaders);
+	for (uint32 cell = 0; cell < builder->ncells; cell++)
+	{
+		uint32		from = builder->cells[cell];
+		uint32		to = builder->cells[cell + 1];
+
+		if (!few)
+			om_near_leaders(work, from, to);
+		for (uint32 i = from; i < to; i += OMEN_BLOCK_ROWS)
+			om_assign_block(work, i, Min(OMEN_BLOCK_ROWS, to - i));
+		OmenBuildReport(builder, OMEN_PHASE_CLUSTERS, to, builder->n);
+	}
+}
+
+/*
+ * Lay the clusters out one after the other; a cluster too large for its
+ * members to be numbered becomes several, of consecutive nodes.  On return
+ * first_piece is the first such piece of each leader's cluster.
+ */
+static void
+om_lay_out(OmAssignment *work, uint32 *first_piece)
+{
+	OmenBuilder *builder = work->builder;
+	uint32		npieces = 0;
+	Size		end = 0;
+
+	for (uint32 i = 0; i < builder->shape.leaders; i++)
+	{
+		first_piece[i] = npieces;
+		npieces += (work->counts[i] + OMEN_MAX_CLUSTER - 1) / OMEN_MAX_CLUSTER;
+	}
+	builder->nclusters = npieces;
+	builder->first_member = palloc((npieces + 1) * sizeof(Size));
+	npieces = 0;
+	for (uint32 i = 0; i < builder->shape.leaders; i++)
+		for (Size left = work->counts[i]; left > 0;
+			 left -= Min(left, OMEN_MAX_CLUSTER))
+		{
+			builder->first_member[npieces++] = end;
+			end += Min(left, OMEN_MAX_CLUSTER);
+		}
+	builder->first_member[npieces] = end;
+}
+
+/* Fill members and slots, and change clusters from leaders to pieces. */
+static void
+om_distribute(OmAssignment *work, const uint32 *first_piece)
+{
+	OmenBuilder *builder = work->builder;
+	Size		n = (Size) builder->n * builder->shape.fanout;
+
+	memset(work->counts, 0, builder->shape.leaders * sizeof(Size));
+	for (Size i = 0; i < n; i++)
+	{
+		uint32		leader = builder->clusters[i];
+		Size		position = work->counts[leader]++;
+		uint32		first = first_piece[leader];
+		Size		member = builder->first_member[first] + position;
+
+		builder->members[member] = (uint32) (i / builder->shape.fanout);
+		builder->slots[member] = (uint8) (i % builder->shape.fanout);
+		builder->clusters[i] = first + (uint32) (position / OMEN_MAX_CLUSTER);
+	}
+}
+
+/*
+ * Set clusters, first_member, members and slots.
+ */
+void
+OmenAssignClusters(OmenBuilder *builder)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(result, "omen clusters",
+												  ALLOCSET_DEFAULT_SIZES);
+	OmAssignment work = {0};
+	uint32		nleaders = builder->shape.leaders;
+	int			near = nleaders <= OMEN_MAX_LEADERS ? nleaders :
+		OM_NEAR_LEADERS;
+	Size		n = mul_size(builder->n, builder->shape.fanout);
+	uint32	   *first_piece;
+
+	builder->clusters = MemoryContextAllocHuge(result,
+											   mul_size(n, sizeof(uint32)));
+	builder->members = MemoryContextAllocHuge(result,
+											  mul_size(n, sizeof(uint32)));
+	builder->slots = MemoryContextAllocHuge(result, n);
+	MemoryContextSwitchTo(scratch);
+	work.builder = builder;
+	work.leaders = palloc(nleaders * sizeof(uint32));
+	work.counts = palloc0(nleaders * sizeof(Size));
+	work.near = OmenCreateMatrix(builder->width, near);
+	work.near_leaders = palloc(near * sizeof(uint32));
+	work.labels = palloc(work.near->max_columns * sizeof(uint16));
+	for (int i = 0; i < work.near->max_columns; i++)
+		work.labels[i] = i;
+	if (nleaders > OMEN_MAX_LEADERS)
+	{
+		work.all = OmenCreateMatrix(builder->width, nleaders);
+		work.keys = palloc(nleaders * sizeof(uint64));
+		work.middle = palloc(builder->width);
+		work.sums = palloc(builder->width * sizeof(int32));
+	}
+	om_choose_leaders(&work);
+	om_assign_nodes(&work);
+	first_piece = palloc(nleaders * sizeof(uint32));
+	MemoryContextSwitchTo(result);
+	om_lay_out(&work, first_piece);
+	om_distribute(&work, first_piece);
+	MemoryContextDelete(scratch);
+}

@@ -1,0 +1,241 @@
+/*-------------------------------------------------------------------------
+ *
+ * leaf.c
+ *		Leaves of the level-1 clusters, and their distance matrices.
+ *
+ * Each cluster is split by leaders of its own, independent of those of the
+ * clusters that overlap with it, until its parts are small enough for all
+ * pairs to be compared (ball carving, with overlap at the top level only).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "build/builder.h"
+
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+/*
+ * Leaders of a split: their number makes the mean part 10/16 of the largest
+ * leaf, as parts vary.
+ */
+#define OM_SPLIT_LEADERS	256
+#define OM_PART(leaf_max)	Max((leaf_max) * 10 / 16, 1)
+
+/* Parts smaller than this are joined to leaves of leaf_max / 2. */
+#define OM_LEAF_MIN			50
+
+/* Splits that separate little end at this depth. */
+#define OM_MAX_DEPTH		16
+
+/* Work on one cluster; its members are numbered by position. */
+typedef struct OmCluster
+{
+	OmenBuilder *builder;
+	OmenMatrix *matrix;
+	const uint32 *members;
+	const uint8 *slots;
+	uint16	   *spare;
+	uint16	   *part;
+	pg_prng_state prng;
+} OmCluster;
+
+/* Nodes at n <= OMEN_MAX_LEAF positions. */
+static void
+om_nodes(const OmCluster *cluster, const uint16 *positions, int n,
+		 uint32 *nodes)
+{
+	for (int i = 0; i < n; i++)
+		nodes[i] = cluster->members[positions[i]];
+}
+
+/* The line of the node at a position, for this cluster. */
+static uint32 *
+om_line(const OmCluster *cluster, uint16 position)
+{
+	OmenBuilder *builder = cluster->builder;
+	Size		slot = (Size) cluster->members[position] *
+		builder->shape.fanout + cluster->slots[position];
+
+	return builder->lines + slot * builder->shape.line_keys;
+}
+
+/* Compare all pairs of a leaf. */
+static void
+om_leaf(OmCluster *cluster, const uint16 *positions, int n)
+{
+	const OmenBuildShape *shape = &cluster->builder->shape;
+	OmenMatrix *matrix = cluster->matrix;
+	uint32		nodes[OMEN_MAX_LEAF];
+	uint16		labels[OMEN_MAX_LEAF + OMEN_PANEL];
+	uint32		keys[OMEN_BLOCK_ROWS * 16];
+
+	if (n <= 0)
+		return;
+	om_nodes(cluster, positions, n, nodes);
+	memcpy(labels, positions, n * sizeof(uint16));
+	memset(labels + n, 0, OMEN_PANEL * sizeof(uint16));
+	OmenSetNodeColumns(matrix, cluster->builder, n, nodes);
+	for (int i = 0; i < n; i += OMEN_BLOCK_ROWS)
+	{
+		int			rows = Min(OMEN_BLOCK_ROWS, n - i);
+
+		OmenSetNodeRows(matrix, cluster->builder, rows, nodes + i);
+		OmenMultiply(matrix, rows);
+		for (int r = 0; r < rows; r++)
+			OmenProducts(matrix, r)[i + r] = OMEN_NO_PRODUCT;
+		omen_matrix->select(rows, matrix->npanels, matrix->products,
+							matrix->max_columns, matrix->base, shape->groups,
+							shape->nearest, labels, keys);
+		for (int r = 0; r < rows; r++)
+			memcpy(om_line(cluster, positions[i + r]),
+				   keys + r * shape->line_keys,
+				   shape->line_keys * sizeof(uint32));
+	}
+}
+
+/* Leaves of consecutive positions, where space does not tell them apart. */
+static void
+om_cut(OmCluster *cluster, const uint16 *positions, int n)
+{
+	int			leaf_max = cluster->builder->shape.leaf_max;
+
+	for (int i = 0; i < n; i += leaf_max)
+		om_leaf(cluster, positions + i, Min(leaf_max, n - i));
+}
+
+/* Make a random position of each of k equal ranges a column. */
+static void
+om_choose_leaders(OmCluster *cluster, const uint16 *positions, int n, int k)
+{
+	uint32		leaders[OM_SPLIT_LEADERS];
+
+	for (int i = 0; i < k; i++)
+	{
+		int			from = (int64) i * n / k;
+		int			to = (int64) (i + 1) * n / k;
+		int			j = (int) pg_prng_uint64_range(&cluster->prng, from,
+												   to - 1);
+
+		leaders[i] = cluster->members[positions[j]];
+	}
+	OmenSetNodeColumns(cluster->matrix, cluster->builder, k, leaders);
+}
+
+/*
+ * Order positions by nearest of k leaders; first[i] becomes the first of part
+ * i, first[k] the end.  Returns the size of the largest part.
+ */
+static int
+om_partition(OmCluster *cluster, uint16 *positions, int n, int k, int *first)
+{
+	OmenMatrix *matrix = cluster->matrix;
+	int			next[OM_SPLIT_LEADERS];
+	int			largest = 0;
+
+	om_choose_leaders(cluster, positions, n, k);
+	memset(first, 0, (k + 1) * sizeof(int));
+	for (int i = 0; i < n; i += OMEN_BLOCK_ROWS)
+	{
+		uint32		nodes[OMEN_BLOCK_ROWS];
+		int			rows = Min(OMEN_BLOCK_ROWS, n - i);
+
+		om_nodes(cluster, positions + i, rows, nodes);
+		OmenSetNodeRows(matrix, cluster->builder, rows, nodes);
+		OmenMultiply(matrix, rows);
+		omen_matrix->nearest(rows, matrix->npanels, matrix->products,
+							 matrix->max_columns, cluster->part + i);
+		for (int r = 0; r < rows; r++)
+			first[cluster->part[i + r] + 1]++;
+	}
+	for (int i = 0; i < k; i++)
+	{
+		largest = Max(largest, first[i + 1]);
+		first[i + 1] += first[i];
+		next[i] = first[i];
+	}
+	for (int i = 0; i < n; i++)
+		cluster->spare[next[cluster->part[i]]++] = positions[i];
+	memcpy(positions, cluster->spare, n * sizeof(uint16));
+	return largest;
+}
+
+static void
+om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
+{
+	int			leaf_max = cluster->builder->shape.leaf_max;
+	uint16		pool[OMEN_MAX_LEAF];
+	int			first[OM_SPLIT_LEADERS + 1];
+	int			npool = 0;
+	int			k;
+
+	if (n <= leaf_max)
+	{
+		om_leaf(cluster, positions, n);
+		return;
+	}
+	k = Min(Max(n / OM_PART(leaf_max), 2), OM_SPLIT_LEADERS);
+	if (om_partition(cluster, positions, n, k, first) == n ||
+		depth == OM_MAX_DEPTH)
+	{
+		om_cut(cluster, positions, n);
+		return;
+	}
+	for (int i = 0; i < k; i++)
+	{
+		int			size = first[i + 1] - first[i];
+
+		if (size >= OM_LEAF_MIN)
+			om_split(cluster, positions + first[i], size, depth + 1);
+		else
+		{
+			memcpy(pool + npool, positions + first[i], size * sizeof(uint16));
+			npool += size;
+		}
+		if (npool > leaf_max / 2)
+		{
+			om_leaf(cluster, pool, npool);
+			npool = 0;
+		}
+	}
+	om_leaf(cluster, pool, npool);
+}
+
+/*
+ * Fill lines.
+ */
+void
+OmenCompareLeaves(OmenBuilder *builder)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(result, "omen leaves",
+												  ALLOCSET_DEFAULT_SIZES);
+	Size		nlines = mul_size(builder->n, builder->shape.fanout);
+	Size		line_size = builder->shape.line_keys * sizeof(uint32);
+	OmCluster	cluster = {0};
+	uint16	   *positions;
+
+	builder->lines = OmenAllocAligned(result, mul_size(nlines, line_size));
+	MemoryContextSwitchTo(scratch);
+	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
+	cluster.builder = builder;
+	cluster.matrix = OmenCreateMatrix(builder->width,
+									  Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS));
+	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
+	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
+	for (uint32 i = 0; i < builder->nclusters; i++)
+	{
+		int			n = (int) (builder->first_member[i + 1] -
+							   builder->first_member[i]);
+
+		cluster.members = builder->members + builder->first_member[i];
+		cluster.slots = builder->slots + builder->first_member[i];
+		pg_prng_seed(&cluster.prng, builder->params->seed + 2 + i);
+		for (int j = 0; j < n; j++)
+			positions[j] = j;
+		om_split(&cluster, positions, n, 0);
+		OmenBuildReport(builder, OMEN_PHASE_MATRICES, i + 1,
+						builder->nclusters);
+	}
+	MemoryContextSwitchTo(result);
+	MemoryContextDelete(scratch);
+}

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * link.c
+ *		Reverse links.
+ *
+ * Each forward link that is not mutual is also offered to its target.  A node
+ * keeps its own forward links; the room that is left goes to the offers, if
+ * they are too many to those of nodes that have no nearer neighbour than this
+ * one (or these could be found from nowhere), then to the nearest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "build/builder.h"
+
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+/* Mark on a forward link that is to be offered to its target. */
+#define OM_OFFERED		(UINT32_C(1) << 31)
+#define OM_TARGET(link) ((link) & ~OM_OFFERED)
+
+/* Above the distance of an offer's key: not from the nearest neighbour. */
+#define OM_SECONDARY	(UINT64_C(1) << 48)
+
+typedef struct OmLinks
+{
+	OmenBuilder *builder;
+	Size	   *end;			/* of each node's offers */
+	uint64	   *offers;			/* keys of the nodes they come from */
+} OmLinks;
+
+static bool
+om_has_link(const OmenBuilder *builder, uint32 node, uint32 target)
+{
+	const uint32 *links = builder->forward +
+		(Size) node * builder->shape.forward;
+	uint32		found = 0;
+
+	/* without a branch, so that the compiler can vectorize it */
+	for (int i = 0; i < builder->shape.forward; i++)
+		found += OM_TARGET(links[i]) == target;
+	return found != 0;
+}
+
+/* Mark the links to be offered; end[node] becomes the number of offers. */
+static Size
+om_count_offers(OmLinks *work)
+{
+	OmenBuilder *builder = work->builder;
+	Size		total = 0;
+
+	for (uint32 node = 0; node < builder->n; node++)
+	{
+		uint32	   *links = builder->forward +
+			(Size) node * builder->shape.forward;
+
+		for (int i = 0; i < builder->nforward[node]; i++)
+			if (!om_has_link(builder, links[i], node))
+			{
+				work->end[links[i]]++;
+				links[i] |= OM_OFFERED;
+				total++;
+			}
+		if (node % 1024 == 0)
+			OmenBuildReport(builder, OMEN_PHASE_REVERSE, node / 2,
+							builder->n);
+	}
+	return total;
+}
+
+/* Counting sort by target: end moves to the end of each node's offers. */
+static void
+om_fill_offers(OmLinks *work)
+{
+	OmenBuilder *builder = work->builder;
+	Size		sum = 0;
+
+	for (uint32 node = 0; node < builder->n; node++)
+	{
+		Size		count = work->end[node];
+
+		work->end[node] = sum;
+		sum += count;
+	}
+	for (uint32 node = 0; node < builder->n; node++)
+	{
+		Size		row = (Size) node * builder->shape.forward;
+
+		for (int i = 0; i < builder->nforward[node]; i++)
+		{
+			uint32		link = builder->forward[row + i];
+			uint64		key = OmenMakeKey(builder->forward_distance[row + i],
+										  node);
+
+			if ((link & OM_OFFERED) == 0)
+				continue;
+			work->offers[work->end[OM_TARGET(link)]++] =
+				i == 0 ? key : key | OM_SECONDARY;
+		}
+		if (node % 1024 == 0)
+			OmenBuildReport(builder, OMEN_PHASE_REVERSE,
+							builder->n / 2 + node / 4, builder->n);
+	}
+}
+
+/*
+ * Of n offers, the "room" best as keys without marks, in ascending order.
+ */
+static int
+om_best_offers(uint64 *offers, int n, int room)
+{
+	if (n > room)
+		OmenPartitionKeys(offers, n, room);
+	n = Min(n, room);
+	for (int i = 0; i < n; i++)
+		offers[i] &= ~OM_SECONDARY;
+	OmenSortKeys(offers, n);
+	return n;
+}
+
+/* Write the neighbours of a node: forward links and offers, by distance. */
+static void
+om_write_neighbors(OmLinks *work, uint32 node, const uint64 *offers,
+				   int noffers)
+{
+	OmenBuilder *builder = work->builder;
+	OmenGraph  *graph = builder->graph;
+	Size		row = (Size) node * builder->shape.forward;
+	uint32	   *out = graph->neighbors + (Size) node * graph->degree;
+	int			nforward = builder->nforward[node];
+	int			i = 0;
+	int			j = 0;
+
+	while (i < nforward || j < noffers)
+	{
+		uint64		forward = PG_UINT64_MAX;
+
+		if (i < nforward)
+			forward = OmenMakeKey(builder->forward_distance[row + i],
+								  OM_TARGET(builder->forward[row + i]));
+		if (j < noffers && offers[j] < forward)
+			*out++ = OmenKeyNode(offers[j++]);
+		else
+		{
+			*out++ = OmenKeyNode(forward);
+			i++;
+		}
+	}
+	graph->degrees[node] = nforward + noffers;
+}
+
+/*
+ * Set graph->neighbors and degrees from forward, forward_distance and
+ * nforward; marks are left in forward.
+ */
+void
+OmenLinkNodes(OmenBuilder *builder)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(result, "omen links",
+												  ALLOCSET_DEFAULT_SIZES);
+	OmenGraph  *graph = builder->graph;
+	Size		n = builder->n;
+	OmLinks		work = {0};
+	Size		first = 0;
+
+	work.builder = builder;
+	work.end = MemoryContextAllocHuge(scratch, mul_size(n, sizeof(Size)));
+	memset(work.end, 0, n * sizeof(Size));
+	work.offers = MemoryContextAllocHuge(scratch,
+										 mul_size(om_count_offers(&work),
+												  sizeof(uint64)));
+	om_fill_offers(&work);
+	graph->neighbors = MemoryContextAllocHuge(result,
+											  mul_size(mul_size(n, graph->degree),
+													   sizeof(uint32)));
+	graph->degrees = MemoryContextAllocHuge(result,
+											mul_size(n, sizeof(uint16)));
+	for (uint32 node = 0; node < builder->n; node++)
+	{
+		uint64	   *offers = work.offers + first;
+		int			count = om_best_offers(offers, (int) (work.end[node] - first),
+										   graph->degree -
+										   builder->nforward[node]);
+
+		om_write_neighbors(&work, node, offers, count);
+		first = work.end[node];
+		if (node % 1024 == 0)
+			OmenBuildReport(builder, OMEN_PHASE_REVERSE,
+							builder->n / 4 * 3 + node / 4, builder->n);
+	}
+	MemoryContextDelete(scratch);
+}

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * matrix.c
+ *		Columns and rows of the builder's distance matrices.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "build/builder.h"
+
+#include "storage/shmem.h"
+
+#define OM_ALIGNMENT	64
+
+void *
+OmenAllocAligned(MemoryContext context, Size size)
+{
+	return (void *) TYPEALIGN(OM_ALIGNMENT,
+							  MemoryContextAllocHuge(context,
+													 add_size(size,
+															  OM_ALIGNMENT)));
+}
+
+void
+OmenCodeToRow(int width, const int8 *code, uint8 *row)
+{
+	for (int i = 0; i < width; i++)
+		row[i] = ((uint8) code[i] ^ 0x80) >> 1;
+}
+
+void
+OmenRowSums(int width, const uint8 *row, int32 *squares, int32 *init)
+{
+	int32		sum = 0;
+	int32		square = 0;
+
+	for (int i = 0; i < width; i++)
+	{
+		int16		value = row[i] - OMEN_COLUMN_SHIFT;
+
+		sum += value;
+		square += value * value;
+	}
+	*squares = square;
+	*init = -square - 2 * OMEN_COLUMN_SHIFT * sum;
+}
+
+static int
+om_round_columns(int n)
+{
+	return OMEN_PANELS(n) * OMEN_PANEL;
+}
+
+OmenMatrix *
+OmenCreateMatrix(int width, int max_columns)
+{
+	OmenMatrix *matrix = palloc0(sizeof(OmenMatrix));
+	MemoryContext context = CurrentMemoryContext;
+	int			n = om_round_columns(max_columns);
+
+	matrix->width = width;
+	matrix->max_columns = n;
+	matrix->column_rows = palloc(n * sizeof(uint8 *));
+	matrix->panels = OmenAllocAligned(context, mul_size(width, n));
+	matrix->init = OmenAllocAligned(context, n * sizeof(int32));
+	matrix->products = OmenAllocAligned(context,
+										mul_size(OMEN_BLOCK_ROWS *
+												 sizeof(int32), n));
+	return matrix;
+}
+
+Size
+OmenMatrixMemory(int width, int max_columns)
+{
+	Size		per_column = sizeof(uint8 *) + width + sizeof(int32) +
+		OMEN_BLOCK_ROWS * sizeof(int32);
+
+	return add_size(sizeof(OmenMatrix) + 3 * OM_ALIGNMENT,
+					mul_size(per_column, om_round_columns(max_columns)));
+}
+
+/* Make panels of column_rows; the columns that fill up the last have none. */
+static void
+om_pack_columns(OmenMatrix *matrix, int n)
+{
+	matrix->npanels = OMEN_PANELS(n);
+	for (int c = n; c < matrix->npanels * OMEN_PANEL; c++)
+		matrix->init[c] = OMEN_NO_PRODUCT;
+	for (int p = 0; p < matrix->npanels; p++)
+		omen_matrix->pack(matrix->width, Min(n - p * OMEN_PANEL, OMEN_PANEL),
+						  matrix->column_rows + p * OMEN_PANEL,
+						  matrix->panels + p * OMEN_PANEL_BYTES(matrix->width));
+}
+
+void
+OmenSetColumns(OmenMatrix *matrix, int n)
+{
+	int32		squares;
+
+	Assert(n <= matrix->max_columns);
+	for (int c = 0; c < n; c++)
+		OmenRowSums(matrix->width, matrix->column_rows[c], &squares,
+					&matrix->init[c]);
+	om_pack_columns(matrix, n);
+}
+
+void
+OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder, int n,
+				   const uint32 *nodes)
+{
+	Assert(n <= matrix->max_columns);
+	for (int c = 0; c < n; c++)
+	{
+		matrix->column_rows[c] = OmenNodeRow(builder, nodes[c]);
+		matrix->init[c] = builder->inits[nodes[c]];
+	}
+	om_pack_columns(matrix, n);
+}
+
+void
+OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder, int n,
+				const uint32 *nodes)
+{
+	Assert(n <= OMEN_BLOCK_ROWS);
+	for (int r = 0; r < n; r++)
+	{
+		matrix->rows[r] = OmenNodeRow(builder, nodes[r]);
+		matrix->base[r] = builder->squares[nodes[r]];
+	}
+}
+
+void
+OmenMeanRow(const OmenBuilder *builder, int n, const uint32 *nodes,
+			int32 *sums, uint8 *mean)
+{
+	memset(sums, 0, builder->width * sizeof(int32));
+	for (int i = 0; i < n; i++)
+	{
+		const uint8 *row = OmenNodeRow(builder, nodes[i]);
+
+		for (int j = 0; j < builder->width; j++)
+			sums[j] += row[j];
+	}
+	for (int j = 0; j < builder->width; j++)
+		mean[j] = (sums[j] + n / 2) / n;
+}
+
+void
+OmenMultiply(OmenMatrix *matrix, int n)
+{
+	OmenMultiplyFrom(matrix, n, 0);
+}
+
+void
+OmenMultiplyFrom(OmenMatrix *matrix, int n, int panel)
+{
+	int			column = panel * OMEN_PANEL;
+
+	omen_matrix->multiply(matrix->width, n, matrix->rows,
+						  matrix->npanels - panel,
+						  matrix->panels + (Size) column * matrix->width,
+						  matrix->init + column, matrix->products + column,
+						  matrix->max_columns);
+}

@@ -75,68 +75,97 @@ om_add_byte_squares(__m512i sum, __m512i bytes)
 }
 
 /*
- * One bit for each of 64 codes, set where x > u, in the order of two rows of
- * a block: of 32 codes, number i gives bit i % 4 * 8 + i / 4.  That is a
- * transposition of 8 by 4 bytes, done as 4 by 4 in each quarter, then by
- * dwords.  The difference saturates, but keeps its sign.
+ * Bring each 32 of 64 bytes into the order of the bits of a block's dword:
+ * byte i goes to i % 4 * 8 + i / 4.  That is a transposition of 8 by 4 bytes,
+ * done as 4 by 4 in each quarter, then by dwords.
  */
-OM_INLINE uint64_t
-om_block_bits(__m512i x, __m512i u)
+OM_INLINE __m512i
+om_block_order(__m512i bytes)
 {
 	const __m512i by_four =
 	_mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13,
 										 2, 6, 10, 14, 3, 7, 11, 15));
 	const __m512i quarters = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7,
 											   8, 12, 9, 13, 10, 14, 11, 15);
-	__m512i		diff = _mm512_subs_epi8(x, u);
 
-	diff = _mm512_shuffle_epi8(diff, by_four);
-	diff = _mm512_permutexvar_epi32(quarters, diff);
-	return _mm512_cmpgt_epi8_mask(diff, _mm512_setzero_si512());
+	bytes = _mm512_shuffle_epi8(bytes, by_four);
+	return _mm512_permutexvar_epi32(quarters, bytes);
 }
 
-/* Store the lane's dwords of one row, or of two if left says so. */
+/*
+ * Store a dword that tells which of 32 bytes are positive.  Halves of a mask
+ * of 64 bits would do as well, but clang takes a detour through memory.
+ */
 OM_INLINE void
-om_store_bits(uint8_t *lane, uint64_t bits, int left)
+om_store_bits(uint8_t *lane, __m256i bytes)
 {
-	uint32_t	first = (uint32_t) bits;
-	uint32_t	second = (uint32_t) (bits >> 32);
+	uint32_t	bits = _mm256_cmpgt_epi8_mask(bytes, _mm256_setzero_si256());
 
-	memcpy(lane, &first, sizeof(first));
-	if (left >= 64)
-		memcpy(lane + 64, &second, sizeof(second));
+	memcpy(lane, &bits, sizeof(bits));
+}
+
+/* What om_encode_lane sums up, over 16 lanes. */
+typedef struct OmLaneSums
+{
+	__m512i		squares;
+	__m512i		gaps;
+	__m512i		signs;
+} OmLaneSums;
+
+/*
+ * Add 64 dimensions, or 32 and as many zeros.  Returns bytes that are positive
+ * where x > u, in the order of a block.
+ */
+OM_INLINE __m512i
+om_add_dimensions(OmLaneSums *sums, __m512i x, __m512i u)
+{
+	const __m512i one = _mm512_set1_epi8(1);
+	const __m512i zero = _mm512_setzero_si512();
+	__m512i		gap = om_gap(x, u);
+	__mmask64	below = _mm512_cmple_epi8_mask(x, u);
+	__m512i		sign = _mm512_mask_sub_epi8(u, below, zero, u);
+
+	sums->squares = om_add_byte_squares(sums->squares, gap);
+	sums->gaps = _mm512_dpbusd_epi32(sums->gaps, gap, one);
+	sums->signs = _mm512_dpbusd_epi32(sums->signs, one, sign);
+
+	/* the difference saturates, but keeps its sign */
+	return om_block_order(_mm512_subs_epi8(x, u));
 }
 
 static void
 om_encode_lane(int width, int c, const int8_t *u, const int8_t *x,
 			   uint8_t *lane, int32_t *rr, int32_t *s1, int32_t *us)
 {
-	const __m512i one = _mm512_set1_epi8(1);
-	__m512i		squares = _mm512_setzero_si512();
-	__m512i		gaps = _mm512_setzero_si512();
-	__m512i		signs = _mm512_setzero_si512();
+	const __m512i zero = _mm512_setzero_si512();
+	OmLaneSums	sums = {zero, zero, zero};
+	__m512i		above;
+	int			i;
 
-	for (int i = 0; i < c; i += 64, lane += 128)
+	for (i = 0; i + 64 <= c; i += 64, lane += 128)
 	{
-		__m512i		from = om_load_codes(u + i, c - i);
-		__m512i		to = om_load_codes(x + i, c - i);
-		__m512i		gap = om_gap(to, from);
-		__mmask64	below = _mm512_cmple_epi8_mask(to, from);
-
-		om_store_bits(lane, om_block_bits(to, from), c - i);
-		squares = om_add_byte_squares(squares, gap);
-		gaps = _mm512_dpbusd_epi32(gaps, gap, one);
-		from = _mm512_mask_sub_epi8(from, below, _mm512_setzero_si512(), from);
-		signs = _mm512_dpbusd_epi32(signs, one, from);
+		above = om_add_dimensions(&sums, _mm512_loadu_si512(x + i),
+								  _mm512_loadu_si512(u + i));
+		om_store_bits(lane, _mm512_castsi512_si256(above));
+		om_store_bits(lane + 64, _mm512_extracti64x4_epi64(above, 1));
 	}
-	for (int i = c; i < width; i += 64)
-		squares = om_add_byte_squares(squares,
-									  om_gap(om_load_codes(x + i, width - i),
-											 om_load_codes(u + i, width - i)));
+	if (i < c)
+	{
+		above = om_add_dimensions(&sums, om_load_codes(x + i, c - i),
+								  om_load_codes(u + i, c - i));
+		om_store_bits(lane, _mm512_castsi512_si256(above));
+	}
+	for (i = c; i < width; i += 64)
+	{
+		__m512i		gap = om_gap(om_load_codes(x + i, width - i),
+								 om_load_codes(u + i, width - i));
 
-	*rr = om_sum_ints(squares);
-	*s1 = om_sum_ints(gaps);
-	*us = om_sum_ints(signs);
+		sums.squares = om_add_byte_squares(sums.squares, gap);
+	}
+
+	*rr = om_sum_ints(sums.squares);
+	*s1 = om_sum_ints(sums.gaps);
+	*us = om_sum_ints(sums.signs);
 }
 
 /*

@@ -67,7 +67,8 @@ typedef struct OmenKernels
 
 	/*----------
 	 * Distances between two vectors of n floats, or of n IEEE half floats
-	 * given as uint16_t.  No alignment is assumed; n may be 0.
+	 * given as uint16_t.  n may be 0.  Here and below, no alignment is
+	 * assumed but that of the element type.
 	 *
 	 * cosine writes the dot product and the two squared norms.
 	 *----------
@@ -90,16 +91,17 @@ typedef struct OmenKernels
 	void		(*float_to_half) (int n, const float *a, uint16_t *out);
 
 	/*----------
-	 * Codes.  Bit-exact on every instruction set.
+	 * Codes.  Bit-exact on every instruction set.  A code's elements are
+	 * -127 .. 127, never -128.
 	 *----------
 	 */
 
 	/*
-	 * Rotate x (width floats, any alignment) in place.  Round r = 0, 1, ...:
-	 * flip signs by signs[r * width ..]; transform the first block floats if
-	 * r is even, the last block floats if odd, by butterflies of stride 1, 2,
-	 * 4, ... block / 2: (a, b) -> (a + b, a - b); multiply these block floats
-	 * by 1 / sqrtf(block); then, where block != width, for i < width / 2:
+	 * Rotate x (width floats) in place.  Round r = 0, 1, ...: flip signs by
+	 * signs[r * width ..]; transform the first block floats if r is even, the
+	 * last block floats if odd, by butterflies of stride 1, 2, 4, ... block /
+	 * 2: (a, b) -> (a + b, a - b); multiply these block floats by 1 /
+	 * sqrtf(block); then, where block != width, for i < width / 2:
 	 * (x[i], x[i + width/2]) -> ((a + b) * c, (a - b) * c), c = 0.70710678f.
 	 */
 	void		(*rotate) (const OmenRotation *rotation, float *x);
@@ -125,7 +127,8 @@ typedef struct OmenKernels
 	 * Code up to 16 neighbours of a node as signs of their differences.
 	 *
 	 * u is the node's code, x[0..n-1] the neighbours' codes, all of width
-	 * dimensions.  For neighbour j, with r = x[j] - u:
+	 * dimensions; c <= width, both multiples of 32.  For neighbour j, with
+	 * r = x[j] - u:
 	 *
 	 * rr[j] = sum of r[i]^2 over width; s1[j] = sum of |r[i]| over the first
 	 * c dimensions; us[j] = sum over the first c of (r[i] > 0 ? u[i] :

@@ -18,6 +18,20 @@
 /* Nodes that stand for all of an entry's range. */
 #define OM_SAMPLE			64
 
+/*
+ * Parts of the graph that no link connects, in either direction.  A search
+ * that starts in one does not see the others.
+ */
+typedef struct OmParts
+{
+	OmenBuilder *builder;
+	uint32	   *up;				/* of each node, a lower one of its part */
+	uint32		count;
+	uint64	   *sizes;			/* nodes of a part << 32 | its number */
+	uint32	   *first;			/* in nodes, of each part */
+	uint32	   *nodes;			/* by part, then ascending */
+} OmParts;
+
 uint32
 OmenEntryCount(uint32 n)
 {
@@ -25,10 +39,147 @@ OmenEntryCount(uint32 n)
 					  Max(OM_MIN_ENTRIES, n / OM_NODES_OF_ENTRY)));
 }
 
+/* The lowest node of a part, by union-find with path halving. */
+static uint32
+om_lowest(uint32 *up, uint32 node)
+{
+	while (up[node] != node)
+	{
+		up[node] = up[up[node]];
+		node = up[node];
+	}
+	return node;
+}
+
+static void
+om_unite(OmParts *parts)
+{
+	OmenBuilder *builder = parts->builder;
+	OmenGraph  *graph = builder->graph;
+	uint32	   *up = parts->up;
+
+	for (uint32 node = 0; node < builder->n; node++)
+		up[node] = node;
+	for (uint32 node = 0; node < builder->n; node++)
+	{
+		const uint32 *links = graph->neighbors + (Size) node * graph->degree;
+
+		for (int i = 0; i < graph->degrees[node]; i++)
+		{
+			uint32		a = om_lowest(up, node);
+			uint32		b = om_lowest(up, links[i]);
+
+			up[Max(a, b)] = Min(a, b);
+		}
+		if (node % 1024 == 0)
+			OmenBuildReport(builder, OMEN_PHASE_ENTRIES, 0, 1);
+	}
+}
+
+/* Number the parts by their lowest nodes; up becomes the number of a node. */
+static void
+om_number_parts(OmParts *parts)
+{
+	uint32		n = parts->builder->n;
+	uint32	   *up = parts->up;
+	uint32		sum = 0;
+
+	for (uint32 node = 0; node < n; node++)
+		parts->count += up[node] == node;
+	parts->sizes = MemoryContextAllocHuge(CurrentMemoryContext,
+										  mul_size(parts->count,
+												   sizeof(uint64)));
+	parts->first = MemoryContextAllocHuge(CurrentMemoryContext,
+										  mul_size(parts->count,
+												   sizeof(uint32)));
+	parts->count = 0;
+
+	/* A lower node has its number already, and up points to lower ones. */
+	for (uint32 node = 0; node < n; node++)
+	{
+		if (up[node] == node)
+		{
+			parts->sizes[parts->count] = parts->count;
+			up[node] = parts->count++;
+		}
+		else
+			up[node] = up[up[node]];
+		parts->sizes[up[node]] += UINT64CONST(1) << 32;
+	}
+	for (uint32 i = 0; i < parts->count; i++)
+	{
+		parts->first[i] = sum;
+		sum += (uint32) (parts->sizes[i] >> 32);
+	}
+	for (uint32 node = 0; node < n; node++)
+		parts->nodes[parts->first[up[node]]++] = node;
+	for (uint32 i = 0; i < parts->count; i++)
+		parts->first[i] -= (uint32) (parts->sizes[i] >> 32);
+}
+
+/* Of nodes near to each other, the one nearest to their mean. */
+static uint32
+om_middle_node(const OmParts *parts, OmenMatrix *matrix, const uint32 *range,
+			   uint32 size, int32 *sums, uint8 *mean)
+{
+	uint32		nodes[OM_SAMPLE];
+	int			n = Min(size, OM_SAMPLE);
+	uint16		nearest;
+
+	for (int i = 0; i < n; i++)
+		nodes[i] = range[(uint64) i * size / n];
+	OmenMeanRow(parts->builder, n, nodes, sums, mean);
+	OmenSetNodeColumns(matrix, parts->builder, n, nodes);
+	matrix->rows[0] = mean;
+	OmenMultiply(matrix, 1);
+	omen_matrix->nearest(1, matrix->npanels, matrix->products,
+						 matrix->max_columns, &nearest);
+	return nodes[nearest];
+}
+
 /*
- * Set graph->directory: of each of as many equal ranges of nodes as there are
- * entries, the node nearest to the mean.  Ranges are smaller than the level-1
- * clusters, unless these are more than OM_MAX_ENTRIES.
+ * Entries: one for each part, largest parts first, as far as "most" goes; the
+ * rest in proportion to the parts' sizes.  Those of a part stand for equal
+ * ranges of its nodes.
+ */
+static void
+om_fill_directory(OmParts *parts, uint32 most)
+{
+	OmenBuilder *builder = parts->builder;
+	OmenGraph  *graph = builder->graph;
+	uint32		nparts = Min(parts->count, most);
+	OmenMatrix *matrix = OmenCreateMatrix(builder->width, OM_SAMPLE);
+	int32	   *sums = palloc(builder->width * sizeof(int32));
+	uint8	   *mean = palloc(builder->width);
+	uint64	   *entries = palloc(most * sizeof(uint64));
+
+	OmenSortKeys(parts->sizes, parts->count);
+	for (uint32 i = parts->count - nparts; i < parts->count; i++)
+	{
+		uint64		size = parts->sizes[i] >> 32;
+		const uint32 *nodes = parts->nodes +
+			parts->first[(uint32) parts->sizes[i]];
+		uint64		share = Min(1 + (most - nparts) * size / builder->n, size);
+
+		for (uint64 j = 0; j < share; j++)
+		{
+			uint64		from = j * size / share;
+			uint64		to = (j + 1) * size / share;
+
+			entries[graph->ndirectory++] =
+				om_middle_node(parts, matrix, nodes + from, to - from, sums,
+							   mean);
+			OmenBuildReport(builder, OMEN_PHASE_ENTRIES, graph->ndirectory,
+							most);
+		}
+	}
+	OmenSortKeys(entries, graph->ndirectory);
+	for (uint32 i = 0; i < graph->ndirectory; i++)
+		graph->directory[i] = (uint32) entries[i];
+}
+
+/*
+ * Set graph->directory.
  */
 void
 OmenChooseEntries(OmenBuilder *builder)
@@ -36,37 +187,20 @@ OmenChooseEntries(OmenBuilder *builder)
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(result, "omen entries",
 												  ALLOCSET_DEFAULT_SIZES);
-	OmenGraph  *graph = builder->graph;
-	uint64		count = OmenEntryCount(builder->n);
-	OmenMatrix *matrix;
-	int32	   *sums;
-	uint8	   *mean;
+	OmParts		parts = {0};
+	Size		size = mul_size(builder->n, sizeof(uint32));
+	uint32		most;
 
-	graph->ndirectory = count;
-	graph->directory = palloc(count * sizeof(uint32));
 	MemoryContextSwitchTo(scratch);
-	matrix = OmenCreateMatrix(builder->width, OM_SAMPLE);
-	sums = palloc(builder->width * sizeof(int32));
-	mean = palloc(builder->width);
-	for (uint64 i = 0; i < count; i++)
-	{
-		uint64		from = i * builder->n / count;
-		uint64		size = (i + 1) * builder->n / count - from;
-		int			n = Min(size, OM_SAMPLE);
-		uint32		nodes[OM_SAMPLE];
-		uint16		nearest;
-
-		for (int j = 0; j < n; j++)
-			nodes[j] = from + j * size / n;
-		OmenMeanRow(builder, n, nodes, sums, mean);
-		OmenSetNodeColumns(matrix, builder, n, nodes);
-		matrix->rows[0] = mean;
-		OmenMultiply(matrix, 1);
-		omen_matrix->nearest(1, matrix->npanels, matrix->products,
-							 matrix->max_columns, &nearest);
-		graph->directory[i] = nodes[nearest];
-		OmenBuildReport(builder, OMEN_PHASE_ENTRIES, i + 1, count);
-	}
+	parts.builder = builder;
+	parts.up = MemoryContextAllocHuge(scratch, size);
+	parts.nodes = MemoryContextAllocHuge(scratch, size);
+	om_unite(&parts);
+	om_number_parts(&parts);
+	most = Max(OmenEntryCount(builder->n), Min(parts.count, OM_MAX_ENTRIES));
+	builder->graph->directory = MemoryContextAlloc(result,
+												   most * sizeof(uint32));
+	om_fill_directory(&parts, most);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(scratch);
 }

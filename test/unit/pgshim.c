@@ -112,11 +112,17 @@ MemoryContextAllocHuge(MemoryContext context, Size size)
 }
 
 void *
-palloc(Size size)
+MemoryContextAlloc(MemoryContext context, Size size)
 {
 	if (!AllocSizeIsValid(size))
 		shim_die("invalid memory alloc request size");
-	return MemoryContextAllocHuge(CurrentMemoryContext, size);
+	return MemoryContextAllocHuge(context, size);
+}
+
+void *
+palloc(Size size)
+{
+	return MemoryContextAlloc(CurrentMemoryContext, size);
 }
 
 void *

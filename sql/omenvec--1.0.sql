@@ -668,3 +668,58 @@ CREATE OPERATOR CLASS halfvec_cosine_ops
 	FOR TYPE halfvec USING omen AS
 	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
 	FUNCTION 1 omen_halfvec_cosine_support(internal);
+
+-- looking after an index
+
+CREATE FUNCTION omen_index_info(
+	index regclass, OUT kind text, OUT number bigint, OUT rows bigint,
+	OUT nodes bigint, OUT dead bigint, OUT pages bigint, OUT bytes bigint,
+	OUT degree integer, OUT entries bigint, OUT born timestamptz,
+	OUT format integer)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION omen_index_info(regclass) IS 'segments of an omen index, and its pending list';
+
+CREATE FUNCTION omen_check(
+	index regclass, heapallindexed boolean DEFAULT false, OUT block bigint,
+	OUT invariant text, OUT detail text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION omen_check(regclass, boolean) IS 'what is wrong with an omen index: no row if it is sound';
+
+-- Indexes that cannot be read are left out: those of other sessions' temporary
+-- tables, those that are still built, unlogged ones during recovery.
+CREATE VIEW omen_indexes AS
+	SELECT n.nspname AS schemaname, t.relname AS tablename,
+		c.relname AS indexname, i.format, i.segments, i.rows, i.pending,
+		i.dead,
+		CASE WHEN i.rows > 0 THEN i.dead::float8 / i.rows ELSE 0 END
+			AS dead_share,
+		pg_catalog.pg_relation_size(c.oid) AS bytes
+	FROM pg_catalog.pg_am a
+		JOIN pg_catalog.pg_class c ON c.relam = a.oid
+		JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+		JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		CROSS JOIN LATERAL (
+			SELECT max(f.format) AS format,
+				count(*) FILTER (WHERE f.kind = 'segment') AS segments,
+				sum(f.rows)::bigint AS rows,
+				(sum(f.rows) FILTER (WHERE f.kind = 'pending'))::bigint
+					AS pending,
+				sum(f.dead)::bigint AS dead
+			FROM omen_index_info(
+				CASE WHEN a.amname = 'omen' AND c.relkind = 'i'
+						AND x.indisready
+						AND NOT pg_catalog.pg_is_other_temp_schema(
+							c.relnamespace)
+						AND NOT (c.relpersistence = 'u'
+							AND pg_catalog.pg_is_in_recovery())
+					THEN c.oid END) f) i
+	WHERE a.amname = 'omen' AND i.format IS NOT NULL;
+
+COMMENT ON VIEW omen_indexes IS 'omen indexes of this database, with totals';
+
+GRANT SELECT ON omen_indexes TO PUBLIC;

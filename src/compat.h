@@ -8,8 +8,12 @@
 #ifndef OMEN_COMPAT_H
 #define OMEN_COMPAT_H
 
+#include "catalog/pg_class.h"
 #include "commands/vacuum.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
@@ -30,6 +34,27 @@
 #define OmenVacuumDelayPoint() vacuum_delay_point(false)
 #else
 #define OmenVacuumDelayPoint() vacuum_delay_point()
+#endif
+
+/*
+ * May the user maintain this table?  16 has one function for the ownership of
+ * all kinds of objects, 17 a privilege MAINTAIN, which owners have.
+ */
+#if PG_VERSION_NUM >= 170000
+#define OmenMayMaintain(relid) \
+	(pg_class_aclcheck((relid), GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK)
+#elif PG_VERSION_NUM >= 160000
+#define OmenMayMaintain(relid) \
+	object_ownercheck(RelationRelationId, (relid), GetUserId())
+#else
+#define OmenMayMaintain(relid) pg_class_ownercheck((relid), GetUserId())
+#endif
+
+/* 17 runs maintenance with a safe search_path */
+#if PG_VERSION_NUM >= 170000
+#define OmenRestrictSearchPath() RestrictSearchPath()
+#else
+#define OmenRestrictSearchPath() ((void) 0)
 #endif
 
 #endif							/* OMEN_COMPAT_H */

@@ -194,7 +194,7 @@ StaticAssertDecl(sizeof(OmenMetaData) <= OMEN_PAGE_ROOM,
  * A slot: this head, then
  *
  *	int8   code[width]				the node's vector
- *	uint32 neighbors[lanes]			node numbers, nearest first
+ *	uint32 neighbors[lanes]			node numbers, about nearest first
  *	float  t[lanes]					see OmenEstimate in src/README
  *	uint8  edges[lanes / 16][OMEN_BLOCK_BYTES(edge_dims)]
  *	uint16 a[lanes]					half floats
@@ -258,6 +258,9 @@ typedef struct OmenPendingHead
 StaticAssertDecl(sizeof(OmenPendingHead) == 8, "OmenPendingHead is padded");
 
 #define OmenPageGetPending(page) ((OmenPendingHead *) PageGetContents(page))
+
+/* Its logical number: the stripe times this, plus the position therein. */
+#define OMEN_MAX_STRIPE_PAGES	((uint32) 1 << 28)
 
 /* Special flag of a pending page: sealed, no row may be added. */
 #define OMEN_PENDING_CLOSED	0x0001

@@ -29,9 +29,6 @@
 /* Blocks that the pending list takes from the free space at a time. */
 #define OMEN_SPARE_BLOCKS	16
 
-/* The number of a page within its owner: stripe and position. */
-#define OMEN_MAX_STRIPE_PAGES	((uint32) 1 << 28)
-
 static uint32
 om_pending_logical(int stripe, uint32 page)
 {

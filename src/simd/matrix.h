@@ -127,6 +127,11 @@ extern const OmenMatrixKernels omen_matrix_avx512;
 extern const OmenMatrixKernels omen_matrix_neon;
 #endif
 
+/* For the sets only: merge() in plain C. */
+extern int	OmenMergeLines(int nlines, int line_keys, const uint32_t *lines,
+						   const uint32_t *const *members, int limit,
+						   uint64_t *out);
+
 /*
  * For the sets only: move the "keep" smallest of n keys to the front, in
  * ascending order.

@@ -155,9 +155,10 @@ om_merge_two(const uint64_t *a, int na, const uint64_t *b, int nb,
 	memcpy(out + na, b, nb * sizeof(uint64_t));
 }
 
-static int
-om_merge(int nlines, int line_keys, const uint32_t *lines,
-		 const uint32_t *const *members, int limit, uint64_t *out)
+/* One line after the other is merged into what there is. */
+int
+OmenMergeLines(int nlines, int line_keys, const uint32_t *lines,
+			   const uint32_t *const *members, int limit, uint64_t *out)
 {
 	uint64_t	buffer[2][OMEN_MERGE_MAX];
 	uint64_t   *from = buffer[0];
@@ -215,5 +216,5 @@ const OmenMatrixKernels omen_matrix_scalar = {
 	.nearest = om_nearest,
 	.select = om_select,
 	.exceed = om_exceed,
-	.merge = om_merge
+	.merge = OmenMergeLines
 };

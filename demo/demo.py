@@ -6,19 +6,17 @@ order of events and report.py for the page that is written.
 """
 import argparse
 import datetime
-import gzip
 import os
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import numpy as np
-import psycopg2
 
+import exact
 import report
+from server import BuildWatch, Database, cpu_name, read_idx
 from terminal import Bar, say
 
 DATA = "/usr/share/datasets/fashion-mnist"
@@ -30,79 +28,9 @@ EF_SEARCH = (10, 20, 40, 80, 160, 320)
 SAMPLE = 1000                   # queries whose exact answer is computed
 EXACT_SCANS = 10
 LOAD_SECONDS = 3                # of pgbench
-POLL_SECONDS = 0.02
 
 NEAREST = ("SELECT id FROM images ORDER BY image <-> "
            "(SELECT image FROM queries WHERE id = {}) LIMIT %d" % K)
-
-
-def read_idx(directory, name):
-    """Return the array in one gzipped file of the data set."""
-    with gzip.open(os.path.join(directory, name)) as f:
-        dimensions = f.read(4)[3]
-        shape = struct.unpack(">%dI" % dimensions, f.read(4 * dimensions))
-        return np.frombuffer(f.read(), np.uint8).reshape(shape)
-
-
-class CopyStream:
-    """Rows (id, label, image) in COPY's binary format, as a file to read."""
-
-    ROWS = 1000
-
-    def __init__(self, images, labels, on_progress):
-        self.images = images.reshape(len(images), -1)
-        self.labels = labels
-        self.on_progress = on_progress
-        self.chunks = self.generate()
-        self.buffer = b""
-
-    def generate(self):
-        yield b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-        n, width = self.images.shape
-        row = np.dtype([("fields", ">i2"),
-                        ("id_length", ">i4"), ("id", ">i4"),
-                        ("label_length", ">i4"), ("label", ">i2"),
-                        ("image_length", ">i4"), ("dimensions", ">i2"),
-                        ("unused", ">i2"), ("image", ">f4", (width,))])
-        for start in range(0, n, self.ROWS):
-            stop = min(n, start + self.ROWS)
-            rows = np.zeros(stop - start, row)
-            rows["fields"] = 3
-            rows["id_length"] = 4
-            rows["id"] = np.arange(start, stop)
-            rows["label_length"] = 2
-            rows["label"] = self.labels[start:stop]
-            rows["image_length"] = 4 + 4 * width
-            rows["dimensions"] = width
-            rows["image"] = self.images[start:stop]
-            yield rows.tobytes()
-            self.on_progress(stop)
-        yield struct.pack(">h", -1)
-
-    def read(self, size):
-        if not self.buffer:
-            self.buffer = memoryview(next(self.chunks, b""))
-        part, self.buffer = self.buffer[:size], self.buffer[size:]
-        return bytes(part)
-
-
-class Database:
-    """One connection in autocommit mode."""
-
-    def __init__(self):
-        self.connection = psycopg2.connect("")
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-
-    def run(self, sql):
-        self.cursor.execute(sql)
-
-    def rows(self, sql):
-        self.cursor.execute(sql)
-        return self.cursor.fetchall()
-
-    def value(self, sql):
-        return self.rows(sql)[0][0]
 
 
 def load(db, table, images, labels):
@@ -112,63 +40,41 @@ def load(db, table, images, labels):
     # 3 kB are better kept in the row than out of line.
     db.run("ALTER TABLE %s ALTER image SET STORAGE PLAIN" % table)
     bar = Bar("COPY", len(images))
-    start = time.perf_counter()
-    db.cursor.copy_expert("COPY %s FROM STDIN (FORMAT binary)" % table,
-                          CopyStream(images, labels, bar.show), 1 << 20)
-    seconds = time.perf_counter() - start
+    seconds = db.copy(table, [np.arange(len(images), dtype=np.int32),
+                              labels.astype(np.int16), images], bar.show)
     bar.end("%s rows in %.1f s" % (format(len(images), ","), seconds))
     return seconds
 
 
-class BuildWatch(threading.Thread):
-    """Shows the progress of CREATE INDEX, and times its phases."""
-
-    QUERY = ("SELECT phase, tuples_done, tuples_total, blocks_done, "
-             "blocks_total FROM pg_stat_progress_create_index")
+class BuildBars(BuildWatch):
+    """Shows the progress of CREATE INDEX, one bar for each phase."""
 
     def __init__(self, rows):
-        super().__init__(daemon=True)
-        self.db = Database()
+        super().__init__()
         self.n = rows
-        self.finished = threading.Event()
-        self.phases = []        # [name, first seen, last seen]
         self.bar = None
 
-    def run(self):
-        while not self.finished.wait(POLL_SECONDS):
-            row = self.db.rows(self.QUERY)
-            if row:
-                self.see(time.perf_counter(), *row[0])
-
     def see(self, now, phase, tuples, tuples_total, blocks, blocks_total):
-        phase = phase.replace("building index: ", "")
-        if not self.phases or self.phases[-1][0] != phase:
-            self.close_phase(now)
-            self.phases.append([phase, now, now])
-            self.bar = Bar(phase, self.n)
-        self.phases[-1][2] = now
+        known = len(self.phases)
+        super().see(now, phase, tuples, tuples_total, blocks, blocks_total)
+        if len(self.phases) > known:
+            self.bar = Bar(self.phases[-1][0], self.n)
         if tuples_total:
             self.bar.show(tuples * self.n // tuples_total)
         elif blocks_total:
             self.bar.show(blocks * self.n // blocks_total)
 
     def close_phase(self, now):
+        super().close_phase(now)
         if self.phases:
-            self.phases[-1][2] = now
             seconds = now - self.phases[-1][1]
             self.bar.end("%.2f s  %s rows/s" % (
                 seconds, format(round(self.n / max(seconds, 1e-9)), ",")))
 
-    def end(self):
-        self.finished.set()
-        self.join()
-        self.close_phase(time.perf_counter())
-        return [(name, stop - start) for name, start, stop in self.phases]
-
 
 def build(db, using, rows):
     """Create the index; return the seconds, and those of each phase."""
-    watch = BuildWatch(rows)
+    watch = BuildBars(rows)
     watch.start()
     start = time.perf_counter()
     try:
@@ -178,47 +84,6 @@ def build(db, using, rows):
     finally:
         phases = watch.end()
     return seconds, phases
-
-
-def squared_distances(query, images):
-    """Return the exact squared distances of one image to some others."""
-    difference = images.astype(np.int64) - query.astype(np.int64)
-    return (difference * difference).sum(axis=1)
-
-
-def exact_radii(images, queries):
-    """Return the squared distance of the K-th nearest image to each query.
-
-    Matrix products in single precision find the candidates, integers decide;
-    the candidates' margin is checked against the products' rounding.
-    """
-    base = images.astype(np.float32)
-    norms = np.einsum("ij,ij->i", base, base)
-    radii = np.empty(len(queries), np.int64)
-    for start in range(0, len(queries), 100):
-        part = queries[start:start + 100].astype(np.float32)
-        approximate = norms - 2 * (part @ base.T)
-        candidates = np.argpartition(approximate, 8 * K, axis=1)[:, :8 * K]
-        for i, row in enumerate(candidates):
-            exact = squared_distances(queries[start + i], images[row])
-            radii[start + i] = np.partition(exact, K - 1)[K - 1]
-            own_norm = np.dot(part[i], part[i])
-            worst = approximate[i, row].max() + own_norm
-            if worst < radii[start + i] + 1000:
-                raise RuntimeError("too few candidates for an exact answer")
-    return radii
-
-
-def recall(images, queries, radii, answers):
-    """Return the share of the true K nearest that was found.
-
-    Images as far away as the K-th nearest are as good as it is.
-    """
-    hits = 0
-    for query, radius, answer in zip(queries, radii, answers):
-        distances = squared_distances(query, images[list(set(answer))])
-        hits += int((distances <= radius).sum())
-    return hits / (K * len(radii))
 
 
 class Searcher:
@@ -259,7 +124,8 @@ def sweep(searcher, images, queries, sample, radii):
     for i, ef in enumerate(EF_SEARCH):
         searcher.use(ef)
         seconds, answers = searcher.many(sample)
-        results.append((ef, recall(images, queries[sample], radii, answers),
+        results.append((ef, exact.recall(images, queries[sample], radii,
+                                         answers, K),
                         len(sample) / seconds.sum(), np.median(seconds)))
         bar.show(i + 1)
     bar.end("%d values of %s" % (len(EF_SEARCH), searcher.ef_setting))
@@ -302,14 +168,6 @@ def vote(labels, answers):
     return [np.bincount(labels[answer]).argmax() for answer in answers]
 
 
-def cpu_name():
-    with open("/proc/cpuinfo") as f:
-        for line in f:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return os.uname().machine
-
-
 def measure(options):
     """Do everything; return the figures, as report.write() wants them."""
     figures = {"classes": CLASSES, "k": K, "sample": SAMPLE,
@@ -318,10 +176,10 @@ def measure(options):
                "cores": os.cpu_count(), "cpu": cpu_name(),
                "exact_scans": EXACT_SCANS, "load_seconds": LOAD_SECONDS,
                "date": datetime.date.today().isoformat()}
-    images = read_idx(options.data, "train-images-idx3-ubyte.gz")
-    labels = read_idx(options.data, "train-labels-idx1-ubyte.gz")
-    queries = read_idx(options.data, "t10k-images-idx3-ubyte.gz")
-    query_labels = read_idx(options.data, "t10k-labels-idx1-ubyte.gz")
+    images = read_idx(options.data + "/train-images-idx3-ubyte.gz")
+    labels = read_idx(options.data + "/train-labels-idx1-ubyte.gz")
+    queries = read_idx(options.data + "/t10k-images-idx3-ubyte.gz")
+    query_labels = read_idx(options.data + "/t10k-labels-idx1-ubyte.gz")
     figures.update(images=images, labels=labels, queries=queries,
                    query_labels=query_labels)
     images = images.reshape(len(images), -1)
@@ -351,7 +209,7 @@ def measure(options):
 
     sample = np.sort(np.random.default_rng(1).choice(
         len(queries), SAMPLE, replace=False))
-    radii = exact_radii(images, queries[sample])
+    radii = exact.radii(images, queries[sample], K)
     figures["exact_seconds"] = exact_scans(db, queries, sample, radii)
 
     searcher = Searcher(db, options.ef_setting)
@@ -363,8 +221,9 @@ def measure(options):
     figures["latencies"], figures["answers"] = searcher.many(
         range(len(queries)), bar)
     bar.end("%s held-out queries" % format(len(queries), ","))
-    figures["recall"] = recall(images, queries[sample], radii,
-                               [figures["answers"][i] for i in sample])
+    figures["recall"] = exact.recall(
+        images, queries[sample], radii,
+        [figures["answers"][i] for i in sample], K)
     figures["voted"] = float(np.mean(
         vote(labels, figures["answers"]) == query_labels))
     figures["throughput"] = throughput(figures["cores"], len(queries),

@@ -17,17 +17,7 @@ omen_begin
 omen_prepare gcc make dataset-fashion-mnist \
 	python3 python3-numpy python3-psycopg2 python3-matplotlib python3-pil
 
-echo "Building omenvec for $("$PG_CONFIG" --version)"
-omen_copy "$omen_work/omenvec"
-private_config=$(omen_private_server "$omen_work/server")
-omen_run make -C "$omen_work/omenvec" -s -j "$(nproc)" with_llvm=no \
-	PG_CONFIG="$private_config" OMEN_GIT="$(omen_commit)" install \
-	> "$omen_work/build.log" 2>&1 || {
-	cat "$omen_work/build.log"
-	omen_die "the build failed"
-}
-
-omen_start "$private_config" "$omen_work/cluster" \
+omen_start_release \
 	"shared_buffers = 512MB" "maintenance_work_mem = 1GB" \
 	"max_wal_size = 4GB" "autovacuum = off" "jit = off"
 omen_run "$python" -B "$omen_top/demo/demo.py" \

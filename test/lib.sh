@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# lib.sh: what demo/run.sh and test/run-all.sh have in common.
+# lib.sh: what demo/run.sh, bench/run.sh and test/run-all.sh have in common.
 #
 # Packages, a private copy of the PostgreSQL server to install into, and
 # throw-away clusters in it.  Everything lives below one temporary directory
@@ -326,6 +326,7 @@ omen_copy()
 	mkdir "$1"
 	tar -C "$omen_top" -cf - --exclude=./.git --exclude=./results \
 		--exclude=./tmp_check --exclude=./demo/report.html \
+		--exclude=./bench/report.html --exclude=./bench/report.json \
 		--exclude='*.o' --exclude='*.so' --exclude='*.bc' . |
 		tar -C "$1" -xf - --no-same-owner
 }
@@ -335,4 +336,22 @@ omen_commit()
 {
 	git -C "$omen_top" describe --always --dirty --exclude='*' 2> /dev/null ||
 		echo unknown
+}
+
+# omen_start_release SETTING...: builds omenvec as users do, and starts a
+# cluster with it.
+omen_start_release()
+{
+	local private_config
+
+	echo "Building omenvec for $("$PG_CONFIG" --version)"
+	omen_copy "$omen_work/omenvec"
+	private_config=$(omen_private_server "$omen_work/server")
+	omen_run make -C "$omen_work/omenvec" -s -j "$(nproc)" with_llvm=no \
+		PG_CONFIG="$private_config" OMEN_GIT="$(omen_commit)" install \
+		> "$omen_work/build.log" 2>&1 || {
+		cat "$omen_work/build.log"
+		omen_die "the build failed"
+	}
+	omen_start "$private_config" "$omen_work/cluster" "$@"
 }

@@ -36,7 +36,7 @@ wide()
 
 mapfile -t sources < <(find src test bench -name '*.[ch]')
 mapfile -t texts < <(find . -path ./.git -prune -o -type f -print |
-	grep -vE '/(results|tmp_check)/|^./demo/report.html$' |
+	grep -vE '/(results|tmp_check)/|^./(demo|bench)/report\.(html|json)$' |
 	xargs grep -lI '')
 
 refuse "wider than 80 columns" "$(wide "${sources[@]}")"

@@ -723,3 +723,15 @@ CREATE VIEW omen_indexes AS
 COMMENT ON VIEW omen_indexes IS 'omen indexes of this database, with totals';
 
 GRANT SELECT ON omen_indexes TO PUBLIC;
+
+-- looking after a search
+
+CREATE FUNCTION omen_last_scan(
+	OUT index regclass, OUT nodes bigint, OUT estimates bigint,
+	OUT pages bigint, OUT segments bigint, OUT pending_rows bigint,
+	OUT rounds bigint, OUT restarts bigint, OUT returned bigint,
+	OUT late bigint, OUT max_ef bigint)
+	RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION omen_last_scan() IS 'what the last scan of an omen index in this session did';

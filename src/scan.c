@@ -34,6 +34,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
+#include "lastscan.h"
 #include "omen.h"
 #include "pending.h"
 #include "search.h"
@@ -87,6 +88,7 @@ typedef struct OmenScan
 	const OmenOpclass *opclass;
 	MemoryContext context;		/* everything below the line; reset by rescan */
 	bool		started;
+	OmenScanCounts counts;		/* those of the searches are added at last */
 
 	/* ---- */
 	OmenMetaData meta;			/* the copy that the scan works on */
@@ -117,7 +119,6 @@ typedef struct OmenScan
 	uint32		nreturned;
 	uint32		maxreturned;
 	omen_returned_hash *known;	/* made at a restart */
-	uint32		nrestarts;
 } OmenScan;
 
 IndexScanDesc
@@ -139,6 +140,33 @@ omenbeginscan(Relation index, int nkeys, int norderbys)
 	return scan;
 }
 
+/* Count what the searches did, before they are given up. */
+static void
+om_count_searches(OmenScan *so)
+{
+	uint32		i;
+
+	for (i = 0; i < so->meta.nsegments; i++)
+	{
+		so->counts.nodes += so->searches[i].nvisited;
+		so->counts.estimates += so->searches[i].nestimates;
+		so->counts.pages += so->searches[i].npages;
+	}
+}
+
+/* The scan is at its end: publish its counts. */
+static void
+om_publish(IndexScanDesc scan, OmenScan *so)
+{
+	if (!so->started)
+		return;
+	om_count_searches(so);
+	so->counts.index = RelationGetRelid(scan->indexRelation);
+	so->counts.segments = so->meta.nsegments;
+	so->counts.max_ef = so->ef;
+	OmenPublishScan(&so->counts);
+}
+
 void
 omenrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 		   int norderbys)
@@ -147,6 +175,7 @@ omenrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 	const OmenOpclass *opclass = so->opclass;
 	MemoryContext context = so->context;
 
+	om_publish(scan, so);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys && scan->numberOfOrderBys > 0)
@@ -163,6 +192,7 @@ omenendscan(IndexScanDesc scan)
 {
 	OmenScan   *so = scan->opaque;
 
+	om_publish(scan, so);
 	MemoryContextDelete(so->context);
 	pfree(so);
 	scan->opaque = NULL;
@@ -257,6 +287,7 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
 		uint32		i;
 
+		so->counts.pages++;
 		for (i = 0; i < nrows; i++)
 		{
 			OmenTid    *row = OmenPageGetPendingRow(&cache->layout, page, i);
@@ -266,7 +297,10 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 			if (row->flags & OMEN_TID_DEAD)
 				continue;
 			if (!so->all)
+			{
 				bound = om_pending_bound(so, cache, OmenPendingRowVector(row));
+				so->counts.pending_rows++;
+			}
 			candidate = om_make_candidate(bound, -1);
 			candidate->tid = row->tid;
 			om_add_candidate(so, candidate);
@@ -313,6 +347,7 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 	uint32		i;
 
 	OmenInitNearest(&so->shared, so->ef);
+	so->counts.rounds++;
 	so->exhausted = true;
 	for (n = 0; n < so->meta.nsegments; n++)
 	{
@@ -378,6 +413,7 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 	OmenCache  *cache;
 
 	OmenReadMeta(index, &so->meta);
+	so->counts.pages++;
 	cache = OmenGetCacheFor(index, &so->meta);
 	so->candidates = pairingheap_allocate(om_compare_candidates, NULL);
 	so->searches = palloc0(OMEN_MAX_SEGMENTS * sizeof(OmenSearch));
@@ -423,7 +459,8 @@ om_start_over(IndexScanDesc scan, OmenScan *so)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (++so->nrestarts > OMEN_MAX_RESTARTS)
+		om_count_searches(so);
+		if (++so->counts.restarts > OMEN_MAX_RESTARTS)
 			elog(ERROR, "omen index scan was restarted too often");
 	} while (!om_first_round(scan, so));
 }
@@ -524,6 +561,7 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 		if (candidate->bound < so->last_bound &&
 			omen_iterative_scan == OMEN_ITERATIVE_STRICT)
 		{
+			so->counts.late += candidate->segment < 0 ? 1 : candidate->ntids;
 			pfree(candidate);
 			continue;
 		}
@@ -553,6 +591,7 @@ om_load_tids(IndexScanDesc scan, OmenScan *so)
 								 OmenTidLogical(&cache->layout, so->segment,
 												position),
 								 BUFFER_LOCK_SHARE);
+	so->counts.pages++;
 	if (!BufferIsValid(buffer))
 		return false;
 	memcpy(so->tids, OmenPageGetTid(BufferGetPage(buffer), position),
@@ -582,6 +621,7 @@ om_return(OmenScan *so, ItemPointer tid)
 			repalloc_huge(so->returned, so->maxreturned * sizeof(uint64));
 	}
 	so->returned[so->nreturned++] = key;
+	so->counts.returned++;
 	return true;
 }
 

@@ -217,7 +217,9 @@ om_train_norms(OmenQuantizer *quantizer, const float *sample, uint32 n)
 
 /*
  * The step: what makes the clipping quantile of |x - mean|, over all
- * dimensions of all vectors of the sample, the largest code.
+ * dimensions of all vectors of the sample, the largest code.  Where lengths
+ * differ, the longest vectors have the largest inner products, so that nothing
+ * may be clipped.
  */
 static void
 om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
@@ -225,7 +227,7 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 	uint32	   *bins = palloc0(OMEN_HISTOGRAM_BINS * sizeof(uint32));
 	float	   *x = quantizer->scratch;
 	uint64		clipped = 0;
-	uint64		total = (uint64) n * quantizer->width;
+	uint64		allowed;
 	uint32		bin;
 	uint32		i,
 				j;
@@ -239,10 +241,12 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 		for (j = 0; j < quantizer->width; j++)
 			bins[om_float_bin(x[j])]++;
 	}
+	allowed = quantizer->lifted ? 0 :
+		(1.0 - OMEN_CLIP_QUANTILE) * n * quantizer->width;
 	for (bin = OMEN_HISTOGRAM_BINS - 1; bin > 0; bin--)
 	{
 		clipped += bins[bin];
-		if (clipped > (1.0 - OMEN_CLIP_QUANTILE) * total)
+		if (clipped > allowed)
 			break;
 	}
 	pfree(bins);
@@ -395,29 +399,70 @@ OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
 }
 
 /*
- * Round a query to 16-bit integers, as fine as sums over codes allow, and to
- * 8-bit integers for estimates.
+ * Round x to 16-bit integers, as fine as sums over codes allow.  Sets the
+ * scale, the norm of the error, and returns the squared norm of the result.
  */
+static double
+om_round_fine(uint32 width, const float *x, int16 *fine, double *scale,
+			  double *error)
+{
+	double		limit = Min(PG_INT16_MAX,
+							PG_INT32_MAX / ((double) OMEN_CODE_MAX * width));
+	double		sum2 = 0;
+	double		error2 = 0;
+	float		largest = 0;
+	uint32		i;
+
+	for (i = 0; i < width; i++)
+		largest = Max(largest, fabsf(x[i]));
+	*scale = largest > 0 ? largest / floor(limit) : 1;
+	for (i = 0; i < width; i++)
+	{
+		double		rounded = rint(x[i] / *scale);
+		double		difference = x[i] - rounded * *scale;
+
+		fine[i] = (int16) rounded;
+		sum2 += rounded * rounded;
+		error2 += difference * difference;
+	}
+	*error = sqrt(error2);
+	return *scale * *scale * sum2;
+}
+
+/* Round the first edge_dims of x to 8 bits, for estimates. */
+static void
+om_round_coarse(uint32 edge_dims, const float *x, OmenQuery *query)
+{
+	float		largest = 0;
+	int32		sum = 0;
+	uint32		i;
+
+	for (i = 0; i < edge_dims; i++)
+		largest = Max(largest, fabsf(x[i]));
+	query->scale = largest > 0 ? largest / OMEN_CODE_MAX : 1;
+	for (i = 0; i < edge_dims; i++)
+	{
+		query->coarse[i] = (int8) rintf(x[i] / query->scale);
+		sum += query->coarse[i];
+	}
+	query->shift = query->scale * sum / 2;
+}
+
 void
 OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 				 const void *elements, OmenQuery *query)
 {
 	uint32		width = quantizer->width;
 	float	   *x = om_load(quantizer, elements);
-	double		limit = Min(PG_INT16_MAX,
-							PG_INT32_MAX / ((double) OMEN_CODE_MAX * width));
+	bool		finite = true;
 	double		norm2;
-	double		exact2;
-	double		error2 = 0;
-	double		fine_sum2 = 0;
-	int32		coarse_sum = 0;
-	float		largest = 0;
-	float		coarse_step;
+	double		mean_dot = 0;
 	uint32		i;
 
 	if (query->fine == NULL)
 	{
 		query->fine = palloc(width * sizeof(int16));
+		query->mean = palloc(width * sizeof(int16));
 		query->coarse = palloc(edge_dims);
 	}
 
@@ -425,89 +470,99 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 	query->undefined = quantizer->metric == OMEN_METRIC_COSINE && norm2 == 0;
 
 	/*
-	 * A query of inner product is not lifted: its added dimension is 0, and
-	 * all distances grow alike.
+	 * A query of inner product is not lifted, its added dimension is 0; but it
+	 * is made as long as the longest vectors.  Its length does not matter for
+	 * the order, but a short query would be about equally far from all.
 	 */
 	memset(x + quantizer->dims, 0,
 		   (width - quantizer->dims) * sizeof(float));
+	query->factor = 1;
 	if (quantizer->metric == OMEN_METRIC_COSINE)
 		om_transform(quantizer, x);
-	om_rotate(quantizer, x);
-
-	exact2 = 0;
+	else if (quantizer->metric == OMEN_METRIC_IP && norm2 > 0 &&
+			 quantizer->max_norm2 > 0)
+	{
+		query->factor = sqrt(quantizer->max_norm2 / norm2);
+		for (i = 0; i < quantizer->dims; i++)
+			x[i] *= query->factor;
+	}
+	query->norm = (quantizer->metric == OMEN_METRIC_COSINE ? 1 :
+				   sqrt(norm2) * query->factor) / quantizer->step;
+	omen_kernels->rotate(&quantizer->rotation, x);
 	for (i = 0; i < width; i++)
 	{
-		x[i] /= quantizer->step;
-		if (!(fabsf(x[i]) < 1e18f))
-			break;
-		largest = Max(largest, fabsf(x[i]));
-		exact2 += (double) x[i] * x[i];
+		mean_dot += (double) x[i] * quantizer->mean[i];
+		x[i] = (x[i] - quantizer->mean[i]) / quantizer->step;
+		finite = finite && fabsf(x[i]) < 1e18f;
 	}
-	query->raw_norm2 = norm2 / ((double) quantizer->step * quantizer->step);
+	query->mean_dot = mean_dot / quantizer->step / quantizer->step;
 	query->slack = OMEN_FLOAT_SLACK *
-		(sqrt(exact2) + quantizer->mean_norm / quantizer->step);
+		(query->norm + quantizer->mean_norm / quantizer->step);
 
 	/* A query too large for floats: every bound becomes trivial. */
-	if (i < width)
+	if (!finite)
 	{
 		memset(x, 0, width * sizeof(float));
-		largest = 0;
 		query->slack = get_float8_infinity();
 	}
+	query->norm2 = om_round_fine(width, x, query->fine, &query->fine_scale,
+								 &query->error);
+	om_round_coarse(edge_dims, x, query);
 
-	query->fine_scale = largest > 0 ? largest / floor(limit) : 1;
-	coarse_step = largest > 0 ? largest / OMEN_CODE_MAX : 1;
-	for (i = 0; i < width; i++)
+	if (quantizer->metric == OMEN_METRIC_IP)
 	{
-		double		fine = rint(x[i] / query->fine_scale);
-		double		error = x[i] - fine * query->fine_scale;
+		for (i = 0; i < width; i++)
+			x[i] = quantizer->mean[i] / quantizer->step;
+		om_round_fine(width, x, query->mean, &query->mean_scale,
+					  &query->mean_error);
+	}
+}
 
-		query->fine[i] = (int16) fine;
-		fine_sum2 += fine * fine;
-		error2 += error * error;
-	}
-	for (i = 0; i < edge_dims; i++)
-	{
-		query->coarse[i] = (int8) rintf(x[i] / coarse_step);
-		coarse_sum += query->coarse[i];
-	}
-	query->norm2 = query->fine_scale * query->fine_scale * fine_sum2;
-	query->error = sqrt(error2);
-	query->scale = coarse_step;
-	query->shift = coarse_step * coarse_sum / 2;
+/*
+ * Inner product: <q, x> = <q - m, c> + <m, c> + <q, m> + <q, x - m - c>, where
+ * m is the mean and c the code; the last term is at most |q| times the code's
+ * error.  (The bound by distances, used for the other metrics, would be loose
+ * where vectors are much longer than the query.)
+ */
+static double
+om_bound_product(const OmenQuantizer *quantizer, const OmenQuery *query,
+				 const int8 *code, const OmenCodeInfo *info)
+{
+	double		length = sqrt(info->norm2);
+	double		product;
+	double		error;
+
+	product = query->mean_dot + query->fine_scale *
+		omen_kernels->code_dot(quantizer->width, query->fine, code) +
+		query->mean_scale *
+		omen_kernels->code_dot(quantizer->width, query->mean, code);
+	error = query->norm * info->error +
+		(query->error + query->mean_error) * length +
+		OMEN_FLOAT_SLACK * query->norm *
+		(length + quantizer->mean_norm / quantizer->step) + query->slack;
+	product = -(product + error) * quantizer->step * quantizer->step /
+		query->factor;
+	return isnan(product) ? -get_float8_infinity() : product;
 }
 
 double
 OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
-			   double distance, const OmenCodeInfo *info)
+			   double distance, const int8 *code, const OmenCodeInfo *info)
 {
-	double		step2 = (double) quantizer->step * quantizer->step;
 	double		bound;
 
 	if (query->undefined)
 		return get_float8_nan();
+	if (quantizer->metric == OMEN_METRIC_IP)
+		return om_bound_product(quantizer, query, code, info);
 
-	/* In steps, and then in steps squared. */
+	/* In steps. */
 	bound = sqrt(Max(distance, 0)) - query->error - info->error -
 		query->slack - OMEN_FLOAT_SLACK * sqrt(info->norm2);
-	bound = Max(bound, 0);
+	bound = Max(bound, 0) * quantizer->step;
 	if (quantizer->metric == OMEN_METRIC_L2)
-		return bound * quantizer->step * (1.0 - OMEN_FLOAT_SLACK);
-
-	bound *= bound;
-	if (quantizer->metric == OMEN_METRIC_COSINE)
-		return Max(bound * step2 / 2 - OMEN_FLOAT_SLACK, 0);
-
-	/*
-	 * |q - x|^2 = |q|^2 + |x|^2 - 2 <q, x>, where |x|^2 of what was coded is
-	 * the norm that was lifted to, plus the excess.
-	 */
-	bound = (bound - query->raw_norm2 - info->excess -
-			 quantizer->max_norm2 / step2) / 2;
-	bound -= OMEN_FLOAT_SLACK * (query->raw_norm2 + info->excess +
-								 quantizer->max_norm2 / step2);
-	bound *= step2;
-	return isnan(bound) ? -get_float8_infinity() : bound;
+		return bound * (1.0 - OMEN_FLOAT_SLACK);
+	return Max(bound * bound / 2 - OMEN_FLOAT_SLACK, 0);
 }
 
 /*

@@ -44,7 +44,12 @@ typedef struct OmenQuery
 	double		norm2;			/* of fine_scale * fine */
 	double		error;			/* |query - fine_scale * fine| */
 	double		slack;			/* bound of float rounding, in steps */
-	double		raw_norm2;		/* inner product: of the vector itself */
+	int16	   *mean;			/* inner product: the mean, likewise */
+	double		mean_scale;
+	double		mean_error;
+	double		mean_dot;		/* inner product of vector and mean */
+	double		norm;			/* of the vector, not centred */
+	double		factor;			/* inner product: that it was scaled by */
 	float		scale;			/* see estimate_block */
 	float		shift;
 	bool		undefined;		/* cosine of a zero vector */
@@ -98,11 +103,7 @@ extern bool OmenEncode(OmenQuantizer *quantizer, const void *elements,
 extern void OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 							 const void *elements, OmenQuery *query);
 
-/*
- * The squared distance of a query and a code, in steps; and the lower bound
- * of the operator's value that follows from it for a row whose code has this
- * error.
- */
+/* The squared distance of a query and a code, in steps. */
 static inline double
 OmenCodeDistance(const OmenQuery *query, uint32 width, const int8 *code,
 				 float norm2)
@@ -111,9 +112,13 @@ OmenCodeDistance(const OmenQuery *query, uint32 width, const int8 *code,
 		omen_kernels->code_dot(width, query->fine, code);
 }
 
+/*
+ * The lower bound of the operator's value for a row that has this code, at
+ * this squared distance, with this error.
+ */
 extern double OmenLowerBound(const OmenQuantizer *quantizer,
 							 const OmenQuery *query, double distance,
-							 const OmenCodeInfo *info);
+							 const int8 *code, const OmenCodeInfo *info);
 
 /*
  * Factors t and a of an edge from the integers that encode_block gives; see

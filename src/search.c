@@ -332,11 +332,10 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	OmenAddNearest(&search->nearest, visited->distance);
 	OmenAddNearest(shared, visited->distance);
 	limit = Max(OmenNearestLimit(&search->nearest), OmenNearestLimit(shared));
+	visited->bound = OmenLowerBound(cache->quantizer, search->query, distance,
+									OmenSlotCode(&cache->layout, slot), &info);
 	om_expand(search, cache, slot, visited->distance, limit);
 	UnlockReleaseBuffer(buffer);
-
-	visited->bound = OmenLowerBound(cache->quantizer, search->query, distance,
-									&info);
 	return true;
 }
 

@@ -26,8 +26,10 @@ EXTRA_CLEAN = src/omenversion.h
 OMEN_GIT := $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
+# Without a server's headers there is no PGXS yet, but "make test" and "make
+# demo" have to run, since they install it.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+-include $(PGXS)
 
 HEADERS_ALL = $(filter-out %/omenversion.h, \
 	$(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h))
@@ -42,4 +44,4 @@ src/omenversion.h: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
-include $(srcdir)/test/test.mk
+include test/test.mk

@@ -57,4 +57,11 @@
 #define OmenRestrictSearchPath() ((void) 0)
 #endif
 
+/* 18 uses a declaration specifier in place of an attribute */
+#if PG_VERSION_NUM >= 180000
+#define OMEN_NORETURN pg_noreturn
+#else
+#define OMEN_NORETURN __attribute__((noreturn))
+#endif
+
 #endif							/* OMEN_COMPAT_H */

@@ -18,7 +18,6 @@
 #include "storage/lmgr.h"
 #include "storage/smgr.h"
 
-#include "compat.h"
 #include "storage.h"
 
 void

@@ -12,6 +12,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "compat.h"
 #include "layout.h"
 #include "page.h"
 
@@ -48,8 +49,8 @@ extern bool OmenPageIs(Page page, OmenPageType type, uint32 owner,
 					   uint32 logical);
 
 /* ereport(ERROR) that a page of the index is damaged. */
-extern void OmenReportDamage(Relation index, BlockNumber block,
-							 const char *what) pg_attribute_noreturn();
+OMEN_NORETURN extern void OmenReportDamage(Relation index, BlockNumber block,
+										   const char *what);
 
 /*
  * Read a block and lock it in the given mode, by the shortest way: through

@@ -685,7 +685,7 @@ CREATE FUNCTION omen_check(
 	index regclass, heapallindexed boolean DEFAULT false, OUT block bigint,
 	OUT invariant text, OUT detail text)
 	RETURNS SETOF record
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION omen_check(regclass, boolean) IS 'what is wrong with an omen index: no row if it is sound';
 
@@ -711,7 +711,8 @@ CREATE VIEW omen_indexes AS
 					AS pending,
 				sum(f.dead)::bigint AS dead
 			FROM omen_index_info(
-				CASE WHEN a.amname = 'omen' AND c.relkind = 'i'
+				CASE WHEN a.amname = 'omen' AND c.relam = a.oid
+						AND c.relkind = 'i'
 						AND x.indisready
 						AND NOT pg_catalog.pg_is_other_temp_schema(
 							c.relnamespace)

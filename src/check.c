@@ -1423,13 +1423,21 @@ PG_FUNCTION_INFO_V1(omen_check);
 Datum
 omen_check(PG_FUNCTION_ARGS)
 {
-	Oid			indexid = PG_GETARG_OID(0);
-	bool		heapallindexed = PG_GETARG_BOOL(1);
-	Relation	heap = om_open_heap(indexid);
-	Relation	index = index_open(indexid, AccessShareLock);
+	Oid			indexid;
+	Relation	heap;
+	Relation	index;
 	Oid			user;
 	int			context;
 	int			guc_level;
+
+	/* Not strict: no row would say that all is well. */
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("arguments of omen_check must not be null")));
+	indexid = PG_GETARG_OID(0);
+	heap = om_open_heap(indexid);
+	index = index_open(indexid, AccessShareLock);
 
 	/* The index may have been dropped, and its number given to another. */
 	if (IndexGetRelation(indexid, false) != RelationGetRelid(heap))
@@ -1448,7 +1456,8 @@ omen_check(PG_FUNCTION_ARGS)
 	OmenRestrictSearchPath();
 
 	LockPage(index, OMEN_METAPAGE, ExclusiveLock);
-	om_return_findings(fcinfo, om_check_index(heap, index, heapallindexed));
+	om_return_findings(fcinfo, om_check_index(heap, index,
+											  PG_GETARG_BOOL(1)));
 	UnlockPage(index, OMEN_METAPAGE, ExclusiveLock);
 
 	AtEOXact_GUC(false, guc_level);

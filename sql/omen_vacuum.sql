@@ -1,0 +1,90 @@
+--
+-- DELETE and VACUUM: dead bits, rewriting, and space that is used again.
+--
+\i test/compare.sql
+SELECT setseed(0.625);
+SET omen.ef_search = 10000;
+
+CREATE TABLE tv (id serial, v vector(4)) WITH (autovacuum_enabled = off);
+INSERT INTO tv (v) SELECT pg_temp.vectors(3000, 4);
+CREATE INDEX iv ON tv USING omen (v);
+
+-- few dead rows stay where they are, marked
+DELETE FROM tv WHERE id % 10 = 0;
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+VACUUM tv;
+SELECT kind, rows, dead FROM omen_index_info('iv');
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+
+-- their places in the table go to other rows
+INSERT INTO tv (v) SELECT pg_temp.vectors(300, 4);
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+
+-- many: the segment is built again without them
+DELETE FROM tv WHERE id % 3 = 0;
+VACUUM tv;
+SELECT kind, rows, dead FROM omen_index_info('iv') WHERE kind = 'segment';
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+
+-- in the pending list
+CREATE INDEX iv2 ON tv USING omen (v vector_ip_ops);
+INSERT INTO tv (v) SELECT pg_temp.vectors(500, 4);
+DELETE FROM tv WHERE id > 3400;
+VACUUM tv;
+SELECT * FROM omen_check('iv', true);
+SELECT * FROM omen_check('iv2', true);
+SELECT pg_temp.compare('tv', 'v', '<#>', '[1,2,3,4]', 4000);
+
+-- all of it
+DELETE FROM tv;
+VACUUM tv;
+SELECT sum(rows - dead) AS live FROM omen_index_info('iv');
+SELECT * FROM omen_check('iv', true);
+SELECT count(*) FROM (SELECT * FROM tv ORDER BY v <-> '[1,2,3,4]' LIMIT 10) s;
+INSERT INTO tv (v) SELECT pg_temp.vectors(1500, 4);
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+
+-- the file does not grow for ever
+CREATE TABLE size AS SELECT 0::bigint AS first;
+DO $$
+BEGIN
+	FOR i IN 1 .. 4 LOOP
+		DELETE FROM tv;
+		INSERT INTO tv (v) SELECT pg_temp.vectors(2500, 4);
+	END LOOP;
+END
+$$;
+VACUUM tv;
+UPDATE size SET first = pg_relation_size('iv');
+DELETE FROM tv;
+INSERT INTO tv (v) SELECT pg_temp.vectors(2500, 4);
+VACUUM tv;
+DELETE FROM tv;
+INSERT INTO tv (v) SELECT pg_temp.vectors(2500, 4);
+VACUUM tv;
+SELECT pg_relation_size('iv') <= 2 * first AS bounded FROM size;
+SELECT * FROM omen_check('iv', true);
+SELECT * FROM omen_check('iv2', true);
+DROP TABLE size;
+
+-- counts for the planner
+VACUUM ANALYZE tv;
+SELECT i.reltuples = t.reltuples AS same, t.reltuples FROM pg_class i, pg_class t
+	WHERE i.relname = 'iv' AND t.relname = 'tv';
+
+-- other ways to remove rows
+VACUUM (INDEX_CLEANUP off) tv;
+DELETE FROM tv WHERE id % 2 = 0;
+VACUUM (INDEX_CLEANUP off) tv;
+SELECT * FROM omen_check('iv', true);
+VACUUM (INDEX_CLEANUP on, PARALLEL 2) tv;
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+VACUUM FULL tv;
+SELECT * FROM omen_check('iv', true);
+SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+DROP TABLE tv;

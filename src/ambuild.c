@@ -197,13 +197,8 @@ om_sample_callback(Relation index, ItemPointer tid, Datum *values,
 
 	if (elements != NULL && state->nsample < OMEN_SAMPLE_ROWS)
 	{
-		uint32		dims = state->frozen.dims;
-		float	   *x = state->sample + (Size) state->nsample * dims;
-
-		if (state->frozen.element == OMEN_ELEMENT_FLOAT)
-			memcpy(x, elements, dims * sizeof(float));
-		else
-			omen_kernels->half_to_float(dims, elements, x);
+		OmenElementsToFloats(&state->frozen, elements, state->sample +
+							 (Size) state->nsample * state->frozen.dims);
 		state->nsample++;
 	}
 	MemoryContextSwitchTo(old);

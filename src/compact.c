@@ -274,13 +274,7 @@ om_train_from_sealed(OmenCompaction *compaction)
 													row);
 			float	   *x = sample + (Size) n * frozen->dims;
 
-			if (frozen->element == OMEN_ELEMENT_FLOAT)
-				memcpy(x, OmenPendingRowVector(tid),
-					   frozen->dims * sizeof(float));
-			else
-				omen_kernels->half_to_float(frozen->dims,
-											(uint16 *) OmenPendingRowVector(tid),
-											x);
+			OmenElementsToFloats(frozen, OmenPendingRowVector(tid), x);
 			n++;
 		}
 		UnlockReleaseBuffer(buffer);

@@ -65,7 +65,8 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 
 	if (data->tail == InvalidBlockNumber)
 		return false;
-	buffer = OmenReadBuffer(index, &cache->hints, data->tail, BUFFER_LOCK_EXCLUSIVE);
+	buffer = OmenReadBuffer(index, &cache->hints, data->tail,
+							BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
 	if (!OmenPageIs(page, OMEN_PAGE_PENDING, owner,
 					om_pending_logical(stripe, data->npages - 1)) ||

@@ -95,10 +95,7 @@ OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
 	uint32		i;
 
 	memset(memory, 0, OmenQuantizerSize(frozen));
-	quantizer->metric = frozen->metric;
-	quantizer->element = frozen->element;
-	quantizer->dims = frozen->dims;
-	quantizer->width = frozen->width;
+	quantizer->frozen = *frozen;
 	quantizer->step = 1.0f;
 	quantizer->mean = (float *) ((char *) memory +
 								 MAXALIGN(sizeof(OmenQuantizer)));
@@ -146,16 +143,16 @@ om_norm2(uint32 n, const float *x)
 static double
 om_transform(const OmenQuantizer *quantizer, float *x)
 {
-	uint32		dims = quantizer->dims;
+	uint32		dims = quantizer->frozen.dims;
 	double		norm2 = 0;
 	uint32		i;
 
-	memset(x + dims, 0, (quantizer->width - dims) * sizeof(float));
-	if (quantizer->metric == OMEN_METRIC_L2)
+	memset(x + dims, 0, (quantizer->frozen.width - dims) * sizeof(float));
+	if (quantizer->frozen.metric == OMEN_METRIC_L2)
 		return norm2;
 
 	norm2 = om_norm2(dims, x);
-	if (quantizer->metric == OMEN_METRIC_COSINE)
+	if (quantizer->frozen.metric == OMEN_METRIC_COSINE)
 	{
 		if (norm2 > 0)
 		{
@@ -170,17 +167,21 @@ om_transform(const OmenQuantizer *quantizer, float *x)
 	return norm2;
 }
 
-/* The elements of a vector as floats, in quantizer->scratch. */
+void
+OmenElementsToFloats(const OmenFrozen *frozen, const void *elements, float *x)
+{
+	if (frozen->element == OMEN_ELEMENT_FLOAT)
+		memcpy(x, elements, frozen->dims * sizeof(float));
+	else
+		omen_kernels->half_to_float(frozen->dims, elements, x);
+}
+
+/* The same, into quantizer->scratch. */
 static float *
 om_load(const OmenQuantizer *quantizer, const void *elements)
 {
-	float	   *x = quantizer->scratch;
-
-	if (quantizer->element == OMEN_ELEMENT_FLOAT)
-		memcpy(x, elements, quantizer->dims * sizeof(float));
-	else
-		omen_kernels->half_to_float(quantizer->dims, elements, x);
-	return x;
+	OmenElementsToFloats(&quantizer->frozen, elements, quantizer->scratch);
+	return quantizer->scratch;
 }
 
 /* Rotate and centre. */
@@ -190,7 +191,7 @@ om_rotate(const OmenQuantizer *quantizer, float *x)
 	uint32		i;
 
 	omen_kernels->rotate(&quantizer->rotation, x);
-	for (i = 0; i < quantizer->width; i++)
+	for (i = 0; i < quantizer->frozen.width; i++)
 		x[i] -= quantizer->mean[i];
 }
 
@@ -203,8 +204,9 @@ om_train_norms(OmenQuantizer *quantizer, const float *sample, uint32 n)
 
 	for (i = 0; i < n; i++)
 	{
-		double		norm2 = om_norm2(quantizer->dims,
-									 sample + (Size) i * quantizer->dims);
+		double		norm2 = om_norm2(quantizer->frozen.dims,
+									 sample +
+									 (Size) i * quantizer->frozen.dims);
 
 		if (norm2 > quantizer->max_norm2)
 			quantizer->max_norm2 = norm2;
@@ -234,15 +236,15 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 
 	for (i = 0; i < n; i++)
 	{
-		memcpy(x, sample + (Size) i * quantizer->dims,
-			   quantizer->dims * sizeof(float));
+		memcpy(x, sample + (Size) i * quantizer->frozen.dims,
+			   quantizer->frozen.dims * sizeof(float));
 		om_transform(quantizer, x);
 		om_rotate(quantizer, x);
-		for (j = 0; j < quantizer->width; j++)
+		for (j = 0; j < quantizer->frozen.width; j++)
 			bins[om_float_bin(x[j])]++;
 	}
 	allowed = quantizer->lifted ? 0 :
-		(1.0 - OMEN_CLIP_QUANTILE) * n * quantizer->width;
+		(1.0 - OMEN_CLIP_QUANTILE) * n * quantizer->frozen.width;
 	for (bin = OMEN_HISTOGRAM_BINS - 1; bin > 0; bin--)
 	{
 		clipped += bins[bin];
@@ -265,19 +267,19 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 void
 OmenTrainQuantizer(OmenQuantizer *quantizer, const float *sample, uint32 n)
 {
-	uint32		width = quantizer->width;
+	uint32		width = quantizer->frozen.width;
 	double	   *sum = palloc0(width * sizeof(double));
 	float	   *x = quantizer->scratch;
 	uint32		i,
 				j;
 
-	if (quantizer->metric == OMEN_METRIC_IP)
+	if (quantizer->frozen.metric == OMEN_METRIC_IP)
 		om_train_norms(quantizer, sample, n);
 
 	for (i = 0; i < n; i++)
 	{
-		memcpy(x, sample + (Size) i * quantizer->dims,
-			   quantizer->dims * sizeof(float));
+		memcpy(x, sample + (Size) i * quantizer->frozen.dims,
+			   quantizer->frozen.dims * sizeof(float));
 		om_transform(quantizer, x);
 		for (j = 0; j < width; j++)
 			sum[j] += x[j];
@@ -315,7 +317,8 @@ OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
 		Page		page = GenericXLogRegisterBuffer(state, buffer,
 													 GENERIC_XLOG_FULL_IMAGE);
 		uint32		first = i * OMEN_FLOATS_PER_PAGE;
-		uint32		n = Min(quantizer->width - first, OMEN_FLOATS_PER_PAGE);
+		uint32		n = Min(quantizer->frozen.width - first,
+							OMEN_FLOATS_PER_PAGE);
 
 		OmenInitPage(page, OMEN_PAGE_QUANTIZER, data->owner, i);
 		memcpy(PageGetContents(page), quantizer->mean + first,
@@ -347,7 +350,8 @@ OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
 		Buffer		buffer = ReadBuffer(index, block);
 		Page		page = BufferGetPage(buffer);
 		uint32		first = i * OMEN_FLOATS_PER_PAGE;
-		uint32		n = Min(quantizer->width - first, OMEN_FLOATS_PER_PAGE);
+		uint32		n = Min(quantizer->frozen.width - first,
+							OMEN_FLOATS_PER_PAGE);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		if (!OmenPageIs(page, OMEN_PAGE_QUANTIZER, data->owner, i))
@@ -359,7 +363,7 @@ OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
 	quantizer->lifted = data->lifted != 0;
 	quantizer->step = data->step;
 	quantizer->max_norm2 = data->max_norm2;
-	quantizer->mean_norm = sqrt(om_norm2(quantizer->width, quantizer->mean));
+	quantizer->mean_norm = sqrt(om_norm2(frozen->width, quantizer->mean));
 	return quantizer;
 }
 
@@ -372,15 +376,15 @@ OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
 	double		step2 = (double) quantizer->step * quantizer->step;
 	float		error;
 
-	if (quantizer->metric == OMEN_METRIC_COSINE && norm2 == 0)
+	if (quantizer->frozen.metric == OMEN_METRIC_COSINE && norm2 == 0)
 		return false;
 
 	om_rotate(quantizer, x);
-	info->norm2 = omen_kernels->quantize(quantizer->width, x,
+	info->norm2 = omen_kernels->quantize(quantizer->frozen.width, x,
 										 1.0f / quantizer->step, code, &error);
 	info->error = sqrtf(error);
 	info->excess = 0;
-	if (quantizer->metric == OMEN_METRIC_IP &&
+	if (quantizer->frozen.metric == OMEN_METRIC_IP &&
 		(!quantizer->lifted || norm2 > quantizer->max_norm2))
 		info->excess = (norm2 - quantizer->max_norm2) / step2;
 
@@ -390,7 +394,7 @@ OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
 	 */
 	if (!isfinite(info->error) || !isfinite(info->excess))
 	{
-		memset(code, 0, quantizer->width);
+		memset(code, 0, quantizer->frozen.width);
 		info->norm2 = 0;
 		info->error = get_float4_infinity();
 		info->excess = 0;
@@ -452,7 +456,7 @@ void
 OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 				 const void *elements, OmenQuery *query)
 {
-	uint32		width = quantizer->width;
+	uint32		width = quantizer->frozen.width;
 	float	   *x = om_load(quantizer, elements);
 	bool		finite = true;
 	double		norm2;
@@ -466,27 +470,28 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 		query->coarse = palloc(edge_dims);
 	}
 
-	norm2 = om_norm2(quantizer->dims, x);
-	query->undefined = quantizer->metric == OMEN_METRIC_COSINE && norm2 == 0;
+	norm2 = om_norm2(quantizer->frozen.dims, x);
+	query->undefined = norm2 == 0 &&
+		quantizer->frozen.metric == OMEN_METRIC_COSINE;
 
 	/*
 	 * A query of inner product is not lifted, its added dimension is 0; but it
 	 * is made as long as the longest vectors.  Its length does not matter for
 	 * the order, but a short query would be about equally far from all.
 	 */
-	memset(x + quantizer->dims, 0,
-		   (width - quantizer->dims) * sizeof(float));
+	memset(x + quantizer->frozen.dims, 0,
+		   (width - quantizer->frozen.dims) * sizeof(float));
 	query->factor = 1;
-	if (quantizer->metric == OMEN_METRIC_COSINE)
+	if (quantizer->frozen.metric == OMEN_METRIC_COSINE)
 		om_transform(quantizer, x);
-	else if (quantizer->metric == OMEN_METRIC_IP && norm2 > 0 &&
+	else if (quantizer->frozen.metric == OMEN_METRIC_IP && norm2 > 0 &&
 			 quantizer->max_norm2 > 0)
 	{
 		query->factor = sqrt(quantizer->max_norm2 / norm2);
-		for (i = 0; i < quantizer->dims; i++)
+		for (i = 0; i < quantizer->frozen.dims; i++)
 			x[i] *= query->factor;
 	}
-	query->norm = (quantizer->metric == OMEN_METRIC_COSINE ? 1 :
+	query->norm = (quantizer->frozen.metric == OMEN_METRIC_COSINE ? 1 :
 				   sqrt(norm2) * query->factor) / quantizer->step;
 	omen_kernels->rotate(&quantizer->rotation, x);
 	for (i = 0; i < width; i++)
@@ -509,7 +514,7 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 								 &query->error);
 	om_round_coarse(edge_dims, x, query);
 
-	if (quantizer->metric == OMEN_METRIC_IP)
+	if (quantizer->frozen.metric == OMEN_METRIC_IP)
 	{
 		for (i = 0; i < width; i++)
 			x[i] = quantizer->mean[i] / quantizer->step;
@@ -533,9 +538,9 @@ om_bound_product(const OmenQuantizer *quantizer, const OmenQuery *query,
 	double		error;
 
 	product = query->mean_dot + query->fine_scale *
-		omen_kernels->code_dot(quantizer->width, query->fine, code) +
+		omen_kernels->code_dot(quantizer->frozen.width, query->fine, code) +
 		query->mean_scale *
-		omen_kernels->code_dot(quantizer->width, query->mean, code);
+		omen_kernels->code_dot(quantizer->frozen.width, query->mean, code);
 	error = query->norm * info->error +
 		(query->error + query->mean_error) * length +
 		OMEN_FLOAT_SLACK * query->norm *
@@ -553,14 +558,14 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
 
 	if (query->undefined)
 		return get_float8_nan();
-	if (quantizer->metric == OMEN_METRIC_IP)
+	if (quantizer->frozen.metric == OMEN_METRIC_IP)
 		return om_bound_product(quantizer, query, code, info);
 
 	/* In steps. */
 	bound = sqrt(Max(distance, 0)) - query->error - info->error -
 		query->slack - OMEN_FLOAT_SLACK * sqrt(info->norm2);
 	bound = Max(bound, 0) * quantizer->step;
-	if (quantizer->metric == OMEN_METRIC_L2)
+	if (quantizer->frozen.metric == OMEN_METRIC_L2)
 		return bound * (1.0 - OMEN_FLOAT_SLACK);
 	return Max(bound * bound / 2 - OMEN_FLOAT_SLACK, 0);
 }

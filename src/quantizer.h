@@ -14,10 +14,7 @@
 
 typedef struct OmenQuantizer
 {
-	OmenMetric	metric;
-	OmenElement element;
-	uint32		dims;			/* of the vectors */
-	uint32		width;			/* of the codes */
+	OmenFrozen	frozen;
 	bool		lifted;
 	double		max_norm2;
 	float		step;
@@ -54,6 +51,10 @@ typedef struct OmenQuery
 	float		shift;
 	bool		undefined;		/* cosine of a zero vector */
 } OmenQuery;
+
+/* The elements of a vector of the index's type, as floats. */
+extern void OmenElementsToFloats(const OmenFrozen *frozen,
+								 const void *elements, float *x);
 
 /*
  * Make a quantizer for an index, without mean and step yet, in "memory" of

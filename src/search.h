@@ -8,6 +8,8 @@
 #ifndef OMEN_SEARCH_H
 #define OMEN_SEARCH_H
 
+#include <math.h>
+
 #include "cache.h"
 #include "segment.h"
 

@@ -157,6 +157,7 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	const OmenCodeInfo *info = &writer->rows->infos[graph->order[node]];
 	const uint32 *neighbors = graph->neighbors + (Size) node * graph->degree;
 	const int8 *code = om_node_code(writer, node);
+	uint8	   *edges = OmenSlotEdges(layout, slot);
 	uint32		i;
 
 	memset(slot, 0, layout->slot_size);
@@ -170,12 +171,13 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	memcpy(OmenSlotNeighbors(layout, slot), neighbors,
 		   head->degree * sizeof(uint32));
 	for (i = 0; i < head->degree; i += OMEN_LANES)
+	{
 		om_encode_edges(writer, code, info->excess, neighbors + i,
-						Min(OMEN_LANES, head->degree - i),
-						OmenSlotEdges(layout, slot) +
-						i / OMEN_LANES * OMEN_BLOCK_BYTES(writer->frozen->edge_dims),
+						Min(OMEN_LANES, head->degree - i), edges,
 						OmenSlotT(layout, slot) + i,
 						OmenSlotA(layout, slot) + i);
+		edges += OMEN_BLOCK_BYTES(writer->frozen->edge_dims);
+	}
 }
 
 static void

@@ -209,9 +209,9 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 	base = params->width + 3 * sizeof(uint32);
 	forward = shape.forward * OM_LINK_BYTES + 1;
 
-	/* clusters, members, slots and lines */
+	/* clusters, members and lines */
 	pairs = n <= OMEN_FLAT_NODES ? 0 :
-		shape.fanout * ((2 + shape.line_keys) * sizeof(uint32) + 1);
+		shape.fanout * (2 + shape.line_keys) * sizeof(uint32);
 
 	/* end, offers, neighbors, degrees */
 	links = sizeof(Size) + sizeof(uint16) + params->degree * sizeof(uint32) +

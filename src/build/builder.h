@@ -8,7 +8,7 @@
  * order.c		numbers the nodes so that near numbers are near in space;
  * cluster.c	sends each node to its several nearest level-1 clusters;
  * leaf.c		splits each cluster into leaves, compares all pairs of a leaf,
- *				and keeps one line of nearest for each (node, cluster);
+ *				and keeps one line of nearest for each member of a cluster;
  * prune.c		merges the lines of a node to candidates, and chooses its
  *				neighbours among them;
  * link.c		adds the reverse links;
@@ -96,9 +96,8 @@ typedef struct OmenBuilder
 	uint32	   *clusters;		/* fanout clusters of each node */
 	Size	   *first_member;	/* of each cluster, then the end */
 	uint32	   *members;		/* nodes of each cluster, ascending */
-	uint8	   *slots;			/* by member: which of the node's clusters */
 
-	/* From leaf.c: line_keys keys for each (node, cluster of the node). */
+	/* From leaf.c: line_keys keys for each of members. */
 	uint32	   *lines;
 
 	/* From prune.c: rows of shape.forward links, nearest first. */

@@ -167,7 +167,7 @@ om_lay_out(OmAssignment *work, uint32 *first_piece)
 	builder->first_member[npieces] = end;
 }
 
-/* Fill members and slots, and change clusters from leaders to pieces. */
+/* Fill members, and change clusters from leaders to pieces. */
 static void
 om_distribute(OmAssignment *work, const uint32 *first_piece)
 {
@@ -180,16 +180,15 @@ om_distribute(OmAssignment *work, const uint32 *first_piece)
 		uint32		leader = builder->clusters[i];
 		Size		position = work->counts[leader]++;
 		uint32		first = first_piece[leader];
-		Size		member = builder->first_member[first] + position;
 
-		builder->members[member] = (uint32) (i / builder->shape.fanout);
-		builder->slots[member] = (uint8) (i % builder->shape.fanout);
+		builder->members[builder->first_member[first] + position] =
+			(uint32) (i / builder->shape.fanout);
 		builder->clusters[i] = first + (uint32) (position / OMEN_MAX_CLUSTER);
 	}
 }
 
 /*
- * Set clusters, first_member, members and slots.
+ * Set clusters, first_member and members.
  */
 void
 OmenAssignClusters(OmenBuilder *builder)
@@ -208,7 +207,6 @@ OmenAssignClusters(OmenBuilder *builder)
 											   mul_size(n, sizeof(uint32)));
 	builder->members = MemoryContextAllocHuge(result,
 											  mul_size(n, sizeof(uint32)));
-	builder->slots = MemoryContextAllocHuge(result, n);
 	MemoryContextSwitchTo(scratch);
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));

@@ -33,7 +33,7 @@ typedef struct OmCluster
 	OmenBuilder *builder;
 	OmenMatrix *matrix;
 	const uint32 *members;
-	const uint8 *slots;
+	uint32	   *lines;			/* by position */
 	uint16	   *spare;
 	uint16	   *part;
 	pg_prng_state prng;
@@ -46,17 +46,6 @@ om_nodes(const OmCluster *cluster, const uint16 *positions, int n,
 {
 	for (int i = 0; i < n; i++)
 		nodes[i] = cluster->members[positions[i]];
-}
-
-/* The line of the node at a position, for this cluster. */
-static uint32 *
-om_line(const OmCluster *cluster, uint16 position)
-{
-	OmenBuilder *builder = cluster->builder;
-	Size		slot = (Size) cluster->members[position] *
-		builder->shape.fanout + cluster->slots[position];
-
-	return builder->lines + slot * builder->shape.line_keys;
 }
 
 /* Compare all pairs of a leaf. */
@@ -87,7 +76,7 @@ om_leaf(OmCluster *cluster, const uint16 *positions, int n)
 							matrix->max_columns, matrix->base, shape->groups,
 							shape->nearest, labels, keys);
 		for (int r = 0; r < rows; r++)
-			memcpy(om_line(cluster, positions[i + r]),
+			memcpy(cluster->lines + positions[i + r] * shape->line_keys,
 				   keys + r * shape->line_keys,
 				   shape->line_keys * sizeof(uint32));
 	}
@@ -228,7 +217,8 @@ OmenCompareLeaves(OmenBuilder *builder)
 							   builder->first_member[i]);
 
 		cluster.members = builder->members + builder->first_member[i];
-		cluster.slots = builder->slots + builder->first_member[i];
+		cluster.lines = builder->lines +
+			builder->first_member[i] * builder->shape.line_keys;
 		pg_prng_seed(&cluster.prng, builder->params->seed + 2 + i);
 		for (int j = 0; j < n; j++)
 			positions[j] = j;

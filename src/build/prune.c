@@ -29,27 +29,37 @@ typedef struct OmPrune
 	OmenMatrix *matrix;			/* candidates of one node */
 	OmenMatrix *flat;			/* all nodes, if there are few */
 	uint64	   *flat_keys;
+	Size	   *next_member;	/* of each cluster, as nodes are visited */
+	const uint32 **lines;		/* of a batch of nodes, by slot */
+	const uint32 **members;		/* what their labels are indexes to */
 	uint64	   *candidates;		/* of a batch of nodes */
 	int			ncandidates[OMEN_NODE_BATCH];
 	Size		stride;			/* of candidates */
 	uint16		masks[OM_MAX_CANDIDATES][OM_MAX_PANELS];
 } OmPrune;
 
-/* Candidates of a node from its lines. */
-static int
-om_merge_lines(OmPrune *prune, uint32 node, uint64 *out)
+/*
+ * Find the lines of a batch of nodes, and ask for them.  The members of a
+ * cluster ascend, and nodes are visited in this order: the next line of a
+ * cluster is that of the next node that belongs to it.
+ */
+static void
+om_find_lines(OmPrune *prune, uint32 first, int count)
 {
 	const OmenBuilder *builder = prune->builder;
-	const OmenBuildShape *shape = &builder->shape;
-	Size		slot = (Size) node * shape->fanout;
-	const uint32 *members[OMEN_MERGE_MAX / 8];
+	int			fanout = builder->shape.fanout;
+	const uint32 *clusters = builder->clusters + (Size) first * fanout;
 
-	for (int i = 0; i < shape->fanout; i++)
-		members[i] = builder->members +
-			builder->first_member[builder->clusters[slot + i]];
-	return omen_matrix->merge(shape->fanout, shape->line_keys,
-							  builder->lines + slot * shape->line_keys,
-							  members, shape->candidates, out);
+	for (int i = 0; i < count * fanout; i++)
+	{
+		Size		member = prune->next_member[clusters[i]]++;
+
+		Assert(builder->members[member] == first + i / fanout);
+		prune->lines[i] = builder->lines + member * builder->shape.line_keys;
+		prune->members[i] = builder->members +
+			builder->first_member[clusters[i]];
+		__builtin_prefetch(prune->lines[i]);
+	}
 }
 
 /* The nearest of all nodes, from the products of a node with them. */
@@ -77,12 +87,20 @@ om_scan_products(OmPrune *prune, uint32 node, const int32 *products,
 static void
 om_find_candidates(OmPrune *prune, uint32 first, int count)
 {
+	const OmenBuildShape *shape = &prune->builder->shape;
+
+	if (prune->flat == NULL)
+		om_find_lines(prune, first, count);
 	for (int i = 0; i < count; i++)
 	{
 		uint64	   *out = prune->candidates + i * prune->stride;
 
 		if (prune->flat == NULL)
-			prune->ncandidates[i] = om_merge_lines(prune, first + i, out);
+			prune->ncandidates[i] =
+				omen_matrix->merge(shape->fanout, shape->line_keys,
+								   prune->lines + i * shape->fanout,
+								   prune->members + i * shape->fanout,
+								   shape->candidates, out);
 		else
 		{
 			int			row = i % OMEN_BLOCK_ROWS;
@@ -288,6 +306,17 @@ OmenChooseNeighbors(OmenBuilder *builder)
 		prune->flat_keys = palloc(builder->n * sizeof(uint64));
 		prune->flat = OmenCreateMatrix(builder->width, builder->n);
 		OmenSetNodeColumns(prune->flat, builder, builder->n, nodes);
+	}
+	else
+	{
+		Size		size = builder->nclusters * sizeof(Size);
+
+		prune->lines = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
+							  sizeof(uint32 *));
+		prune->members = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
+								sizeof(uint32 *));
+		prune->next_member = palloc(size);
+		memcpy(prune->next_member, builder->first_member, size);
 	}
 	om_prune_nodes(prune);
 	MemoryContextSwitchTo(result);

@@ -105,13 +105,14 @@ typedef struct OmenMatrixKernels
 
 	/*
 	 * Merge lines of keys made by select().  Line i has line_keys (8 or 16)
-	 * keys at lines[i * line_keys]; the label of a key is an index to
-	 * members[i], whose elements ascend.  out gets the distinct values of
+	 * keys at lines[i]; the label of a key is an index to members[i], whose
+	 * elements ascend.  out gets the distinct values of
 	 * distance key << 32 | member, in ascending order, at most limit of them;
 	 * their number is returned.  nlines * line_keys <= OMEN_MERGE_MAX; out
 	 * has room for limit + 8.
 	 */
-	int			(*merge) (int nlines, int line_keys, const uint32_t *lines,
+	int			(*merge) (int nlines, int line_keys,
+						  const uint32_t *const *lines,
 						  const uint32_t *const *members, int limit,
 						  uint64_t *out);
 } OmenMatrixKernels;
@@ -128,7 +129,8 @@ extern const OmenMatrixKernels omen_matrix_neon;
 #endif
 
 /* For the sets only: merge() in plain C. */
-extern int	OmenMergeLines(int nlines, int line_keys, const uint32_t *lines,
+extern int	OmenMergeLines(int nlines, int line_keys,
+						   const uint32_t *const *lines,
 						   const uint32_t *const *members, int limit,
 						   uint64_t *out);
 

@@ -532,7 +532,7 @@ om_distinct(int n, const __m256d *v, int limit, uint64_t *out)
 }
 
 static int
-om_merge(int nlines, int line_keys, const uint32_t *lines,
+om_merge(int nlines, int line_keys, const uint32_t *const *lines,
 		 const uint32_t *const *members, int limit, uint64_t *out)
 {
 	__m256d		v[OMEN_MERGE_MAX / 4];
@@ -541,7 +541,8 @@ om_merge(int nlines, int line_keys, const uint32_t *lines,
 	int			full;
 
 	for (int i = 0; i < n; i++)
-		v[i] = om_resolve(lines + i * 4, members[i / per_line]);
+		v[i] = om_resolve(lines[i / per_line] + i % per_line * 4,
+						  members[i / per_line]);
 	for (full = per_line; full < n; full *= 2)
 		;
 	for (int i = n; i < full; i++)

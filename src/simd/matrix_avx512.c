@@ -481,7 +481,7 @@ om_resolve(const uint32_t *line, const uint32_t *members)
 }
 
 static int
-om_merge(int nlines, int line_keys, const uint32_t *lines,
+om_merge(int nlines, int line_keys, const uint32_t *const *lines,
 		 const uint32_t *const *members, int limit, uint64_t *out)
 {
 	__m512i		v[OMEN_MERGE_MAX / 8];
@@ -490,7 +490,8 @@ om_merge(int nlines, int line_keys, const uint32_t *lines,
 	int			full;
 
 	for (int i = 0; i < n; i++)
-		v[i] = om_resolve(lines + i * 8, members[i / per_line]);
+		v[i] = om_resolve(lines[i / per_line] + i % per_line * 8,
+						  members[i / per_line]);
 	for (full = 2; full < n; full *= 2)
 		;
 	for (int i = n; i < full; i++)

@@ -157,7 +157,7 @@ om_merge_two(const uint64_t *a, int na, const uint64_t *b, int nb,
 
 /* One line after the other is merged into what there is. */
 int
-OmenMergeLines(int nlines, int line_keys, const uint32_t *lines,
+OmenMergeLines(int nlines, int line_keys, const uint32_t *const *lines,
 			   const uint32_t *const *members, int limit, uint64_t *out)
 {
 	uint64_t	buffer[2][OMEN_MERGE_MAX];
@@ -172,14 +172,13 @@ OmenMergeLines(int nlines, int line_keys, const uint32_t *lines,
 		uint64_t   *swap = from;
 		int			m = 0;
 
-		for (; m < line_keys && lines[m] != OMEN_NO_KEY; m++)
-			line[m] = (uint64_t) (lines[m] >> 16) << 32 |
-				members[i][lines[m] & 0xffff];
+		for (; m < line_keys && lines[i][m] != OMEN_NO_KEY; m++)
+			line[m] = (uint64_t) (lines[i][m] >> 16) << 32 |
+				members[i][lines[i][m] & 0xffff];
 		om_merge_two(from, total, line, m, to);
 		total += m;
 		from = to;
 		to = swap;
-		lines += line_keys;
 	}
 	for (int i = 0; i < total && n < limit; i++)
 		if (i == 0 || from[i] != from[i - 1])

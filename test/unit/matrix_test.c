@@ -208,6 +208,7 @@ test_merge_exact(void)
 	static const uint32_t first[3] = {10, 20, 30};
 	static const uint32_t second[3] = {20, 25, 40};
 	const uint32_t *const members[3] = {first, second, second};
+	const uint32_t *const parts[3] = {lines, lines + 8, lines + 16};
 	static const uint64_t expected[5] = {
 		UINT64_C(5) << 32 | 20, UINT64_C(5) << 32 | 25, UINT64_C(7) << 32 | 10,
 		UINT64_C(8) << 32 | 40, UINT64_C(9) << 32 | 30
@@ -221,7 +222,7 @@ test_merge_exact(void)
 
 			if (!OmenSimdUse(level))
 				continue;
-			check(omen_matrix->merge(3, 8, lines, members, limit, out) == want &&
+			check(omen_matrix->merge(3, 8, parts, members, limit, out) == want &&
 				  memcmp(out, expected, want * sizeof(uint64_t)) == 0,
 				  "merge() by example", omen_matrix->name, limit, 0);
 		}
@@ -281,6 +282,7 @@ compare_selection(const OmenMatrixKernels *set, int width, int kind)
 		int32_t		bounds[MAX_ROWS];
 		uint32_t	members[STRIDE];
 		const uint32_t *lists[16];
+		const uint32_t *lines[16];
 		uint64_t	out[2][208];
 		int			n;
 
@@ -311,11 +313,14 @@ compare_selection(const OmenMatrixKernels *set, int width, int kind)
 		/* Lines of one member list repeat keys of each other, as leaves do. */
 		if (nlines > nrows)
 			nlines = nrows;
-		for (int j = 0; j < 16; j++)
+		for (int j = 0; j < nlines; j++)
+		{
 			lists[j] = members;
-		n = omen_matrix_scalar.merge(nlines, 8 * groups, keys[0], lists, limit,
+			lines[j] = keys[0] + j * 8 * groups;
+		}
+		n = omen_matrix_scalar.merge(nlines, 8 * groups, lines, lists, limit,
 									 out[0]);
-		check(set->merge(nlines, 8 * groups, keys[0], lists, limit,
+		check(set->merge(nlines, 8 * groups, lines, lists, limit,
 						 out[1]) == n &&
 			  memcmp(out[0], out[1], n * sizeof(uint64_t)) == 0, "merge",
 			  set->name, nlines, limit);

@@ -39,7 +39,7 @@ def approximate(queries, rows, metric):
     return np.where(np.isfinite(cosine), -cosine, np.inf)
 
 
-def candidates(queries, base, metric, count):
+def candidates(queries, base, metric, count, alive):
     """Return the rows that seem nearest to each query."""
     best = np.zeros((len(queries), 0), np.float32)
     rows = np.zeros((len(queries), 0), np.int64)
@@ -47,6 +47,8 @@ def candidates(queries, base, metric, count):
     for start in range(0, len(base), step):
         block = np.asarray(base[start:start + step], np.float32)
         found = approximate(queries, block, metric)
+        if alive is not None:
+            found[:, ~alive[start:start + step]] = np.inf
         best = np.concatenate([best, found], axis=1)
         rows = np.concatenate([rows, np.broadcast_to(
             np.arange(start, start + len(block)), found.shape)], axis=1)
@@ -57,16 +59,17 @@ def candidates(queries, base, metric, count):
     return rows
 
 
-def radii(base, queries, k, metric="l2"):
+def radii(base, queries, k, metric="l2", alive=None):
     """Return the distance of the k-th nearest base row to each query.
 
-    Matrix products in single precision find k and some more candidates, which
-    double precision then ranks.
+    Where alive is given, it tells which rows count.  Matrix products in single
+    precision find k and some more candidates, which double precision ranks.
     """
+    count = min(k + MARGIN, len(base) if alive is None else alive.sum())
     result = np.empty(len(queries))
     for start in range(0, len(queries), QUERIES):
         part = np.asarray(queries[start:start + QUERIES], np.float32)
-        rows = candidates(part, base, metric, min(k + MARGIN, len(base)))
+        rows = candidates(part, base, metric, count, alive)
         for i, row in enumerate(rows):
             exact = distances(part[i], base[np.sort(row)], metric)
             result[start + i] = np.partition(exact, k - 1)[k - 1]

@@ -1,15 +1,19 @@
-# Targets beyond PGXS, included by the Makefile at the top.  "test" and "demo"
-# work before there is a PostgreSQL: they install it.
+# Targets beyond PGXS, included by the Makefile at the top.  "test", "demo"
+# and "bench" work before there is a PostgreSQL: they install it.  "make bench
+# BENCH='--rows 5000'" passes arguments on.
 
 omen_top := $(dir $(lastword $(MAKEFILE_LIST)))..
 
-.PHONY: test demo unittest
+.PHONY: test demo bench unittest
 
 test:
 	@bash $(omen_top)/test/run-all.sh
 
 demo:
 	@bash $(omen_top)/demo/run.sh
+
+bench:
+	@bash $(omen_top)/bench/run.sh $(BENCH)
 
 unittest:
 	$(MAKE) -C $(omen_top)/test/unit check

@@ -34,7 +34,7 @@ static const OmSimdSet om_sets[OMEN_SIMD_LEVELS] = {
 	[OMEN_SIMD_AVX512] = {"avx512", NULL, NULL},
 #endif
 #if defined(__aarch64__)
-	[OMEN_SIMD_NEON] = {"neon", &omen_kernels_neon, &omen_matrix_scalar},
+	[OMEN_SIMD_NEON] = {"neon", &omen_kernels_neon, &omen_matrix_neon},
 #else
 	[OMEN_SIMD_NEON] = {"neon", NULL, NULL},
 #endif

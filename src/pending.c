@@ -50,6 +50,15 @@ om_put_row(const OmenLayout *layout, Page page, ItemPointer tid,
 	((PageHeader) page)->pd_lower += layout->pending_row_size;
 }
 
+/* Do a page's row count and its header agree on where the next row goes? */
+static bool
+om_rows_end_at_lower(const OmenLayout *layout, Page page)
+{
+	return ((PageHeader) page)->pd_lower == SizeOfPageHeaderData +
+		sizeof(OmenPendingHead) +
+		(Size) OmenPageGetPending(page)->nrows * layout->pending_row_size;
+}
+
 /*
  * Try to append to the last page of the stripe.  False if there is no such
  * page, or it is full, or it was sealed.
@@ -77,6 +86,9 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
+	if (!om_rows_end_at_lower(&cache->layout, page))
+		OmenReportDamage(index, data->tail,
+						 "Its header does not agree with its row count.");
 	state = GenericXLogStart(index);
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
 	om_put_row(&cache->layout, page, tid, elements);

@@ -11,9 +11,9 @@
  * estimates that were too large by chance (heap and least-estimate map after
  * SymphonyQG's repeated estimates, SIGMOD 2025).
  *
- * The limit is the distance of the ef-th nearest visited node.  Nothing with
- * an estimate beyond it enters the frontier, and the search ends when the
- * nearest of the frontier is beyond it.  To continue a search with a larger
+ * The limit is the distance of the ef-th nearest node visited, in this or any
+ * segment searched before.  Nothing with an estimate beyond it enters the
+ * frontier, and the search ends when the nearest of the frontier is beyond it.  To continue a search with a larger
  * ef, the neighbours of the nodes visited so far are looked at again, since
  * some of them are now within the limit: this costs the usual search nothing,
  * and as ef doubles each time, at most as much again.
@@ -300,6 +300,17 @@ om_prefetch_slot(OmenSearch *search, OmenCache *cache)
 					   layout->slot_size);
 }
 
+/*
+ * What a node's estimate may be to be of interest.  A segment that holds few
+ * of the nearest rows must still get into their neighbourhood before distances
+ * found elsewhere count.
+ */
+static inline float
+om_limit(const OmenSearch *search, const OmenNearest *shared)
+{
+	return search->nvisited < search->ef ? INFINITY : OmenNearestLimit(shared);
+}
+
 /* Visit a node: its distance, its bound, its neighbours. */
 static bool
 om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
@@ -329,9 +340,8 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	visited->distance = distance - info.excess;
 	visited->first_tid = head->first_tid;
 	visited->ntids = head->ntids;
-	OmenAddNearest(&search->nearest, visited->distance);
 	OmenAddNearest(shared, visited->distance);
-	limit = Max(OmenNearestLimit(&search->nearest), OmenNearestLimit(shared));
+	limit = om_limit(search, shared);
 	visited->bound = OmenLowerBound(cache->quantizer, search->query, distance,
 									OmenSlotCode(&cache->layout, slot), &info);
 	om_expand(search, cache, slot, visited->distance, limit);
@@ -444,16 +454,10 @@ om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 	float		limit;
 	uint32		i;
 
-	if (search->nearest.distances != NULL)
-		pfree(search->nearest.distances);
-	OmenInitNearest(&search->nearest, ef);
+	search->ef = ef;
 	for (i = 0; i < nvisited; i++)
-	{
-		OmenAddNearest(&search->nearest, search->visited[i].distance);
 		OmenAddNearest(shared, search->visited[i].distance);
-	}
-	limit = Max(OmenNearestLimit(&search->nearest),
-				OmenNearestLimit(shared));
+	limit = om_limit(search, shared);
 
 	for (i = 0; i < nvisited; i++)
 	{
@@ -483,12 +487,11 @@ OmenRunSearch(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 
 	while (search->nfrontier > 0)
 	{
-		float		limit = Max(OmenNearestLimit(&search->nearest),
-								OmenNearestLimit(shared));
 		OmenNodeEntry *entry;
 		uint32		node;
 
-		if (om_frontier_estimate(search->frontier[0]) > limit)
+		if (om_frontier_estimate(search->frontier[0]) >
+			om_limit(search, shared))
 			break;
 		node = (uint32) om_pop(search);
 		entry = omen_nodes_lookup(search->nodes, node);

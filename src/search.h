@@ -41,7 +41,7 @@ typedef struct OmenSearch
 {
 	const OmenSegmentData *segment;
 	const OmenQuery *query;
-	OmenNearest nearest;		/* of this segment */
+	uint32		ef;				/* nodes to visit whatever their distance */
 
 	uint64	   *frontier;		/* heap of estimates, the least on top */
 	uint32		nfrontier;
@@ -80,9 +80,10 @@ extern bool OmenStartSearch(OmenSearch *search, Relation index,
 							const OmenQuery *query);
 
 /*
- * Go on until no node can be expected among the "ef" nearest of the segment,
- * nor among the nearest of all segments in "shared".  A greater ef than before
- * continues the search where it was.
+ * Go on until "ef" nodes were visited and no other can be expected among the
+ * nearest of all segments, "shared", which this search adds to.  A greater ef
+ * than before continues the search where it was; shared must be empty of what
+ * this search found before.
  */
 extern bool OmenRunSearch(OmenSearch *search, Relation index,
 						  OmenCache *cache, uint32 ef, OmenNearest *shared);
@@ -95,7 +96,7 @@ static inline bool
 OmenSearchExhausted(const OmenSearch *search)
 {
 	return search->nvisited >= search->segment->nnodes ||
-		search->nearest.n < search->nearest.size;
+		search->nvisited < search->ef;
 }
 
 #endif							/* OMEN_SEARCH_H */

@@ -374,6 +374,7 @@ OmenReadSegmentPage(Relation index, OmenCache *cache,
 	if (!OmenPageIs(BufferGetPage(buffer), type, segment->owner, logical))
 	{
 		UnlockReleaseBuffer(buffer);
+		OmenCheckRetired(index, segment->owner, block);
 		return InvalidBuffer;
 	}
 	return buffer;

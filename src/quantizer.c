@@ -577,13 +577,18 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
  * |q - u|^2 + t + a <q, s>.
  */
 void
-OmenEdgeFactors(int32 rr, int32 s1, int32 us, float *t, uint16 *a)
+OmenEdgeFactors(int n, const int32 *rr, const int32 *s1, const int32 *us,
+				float *t, uint16 *a)
 {
-	float		factor = s1 > 0 ? -4.0f * rr / s1 : 0;
+	float		factors[OMEN_LANES] = {0};
+	int			i;
 
-	/* Keep the product with a half float finite. */
-	factor = Max(factor, -60000.0f);
-	omen_kernels->float_to_half(1, &factor, a);
-	omen_kernels->half_to_float(1, a, &factor);
-	*t = rr - factor * us / 2;
+	/* The product with a half float must stay finite. */
+	for (i = 0; i < n; i++)
+		factors[i] = s1[i] > 0 ?
+			Max(-4.0f * rr[i] / s1[i], -60000.0f) : 0;
+	omen_kernels->float_to_half(n, factors, a);
+	omen_kernels->half_to_float(n, a, factors);
+	for (i = 0; i < n; i++)
+		t[i] = rr[i] - factors[i] * us[i] / 2;
 }

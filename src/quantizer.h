@@ -122,9 +122,10 @@ extern double OmenLowerBound(const OmenQuantizer *quantizer,
 							 const int8 *code, const OmenCodeInfo *info);
 
 /*
- * Factors t and a of an edge from the integers that encode_block gives; see
- * "Edge codes" in src/README.
+ * Factors t and a of the n edges of a block, OMEN_LANES at most, from the
+ * integers that encode_block gives; see "Edge codes" in src/README.
  */
-extern void OmenEdgeFactors(int32 rr, int32 s1, int32 us, float *t, uint16 *a);
+extern void OmenEdgeFactors(int n, const int32 *rr, const int32 *s1,
+							const int32 *us, float *t, uint16 *a);
 
 #endif							/* OMEN_QUANTIZER_H */

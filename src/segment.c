@@ -138,13 +138,29 @@ om_encode_edges(OmenWriter *writer, const int8 *u, float u_excess,
 	omen_kernels->encode_block(writer->frozen->width,
 							   writer->frozen->edge_dims, u, writer->codes, n,
 							   edges, writer->rr, writer->s1, writer->us);
+	OmenEdgeFactors(n, writer->rr, writer->s1, writer->us, t, a);
+	if (writer->frozen->metric != OMEN_METRIC_IP)
+		return;
 	for (j = 0; j < n; j++)
-	{
-		uint32		row = writer->graph->order[nodes[j]];
+		t[j] += u_excess -
+			writer->rows->infos[writer->graph->order[nodes[j]]].excess;
+}
 
-		OmenEdgeFactors(writer->rr[j], writer->s1[j], writer->us[j],
-						&t[j], &a[j]);
-		t[j] += u_excess - writer->rows->infos[row].excess;
+/* The codes of a node's neighbors will be wanted soon. */
+static void
+om_prefetch_neighbors(const OmenWriter *writer, uint32 node)
+{
+	const OmenGraph *graph = writer->graph;
+	const uint32 *neighbors = graph->neighbors + (Size) node * graph->degree;
+	int			i;
+
+	for (i = 0; i < graph->degrees[node]; i++)
+	{
+		const int8 *code = om_node_code(writer, neighbors[i]);
+		uint32		j;
+
+		for (j = 0; j < writer->frozen->width; j += PG_CACHE_LINE_SIZE)
+			__builtin_prefetch(code + j);
 	}
 }
 
@@ -197,7 +213,11 @@ om_write_slots(OmenWriter *writer)
 		uint32		node;
 
 		for (node = first; node < last; node++)
+		{
+			if (node + 1 < nnodes)
+				om_prefetch_neighbors(writer, node + 1);
 			om_fill_slot(writer, OmenPageGetSlot(layout, page, node), node);
+		}
 		om_finish_page(writer, buffer, (last - first) * layout->slot_size);
 	}
 }

@@ -736,3 +736,12 @@ CREATE FUNCTION omen_last_scan(
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION omen_last_scan() IS 'what the last scan of an omen index in this session did';
+
+CREATE FUNCTION omen_recall(
+	index regclass, k integer DEFAULT 10, samples integer DEFAULT 100,
+	ef integer DEFAULT NULL, OUT recall float8, OUT pages float8,
+	OUT distances float8, OUT queries integer, OUT ef_search integer)
+	RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION omen_recall(regclass, integer, integer, integer) IS 'share of the nearest rows that an omen index finds, measured on random rows of its table';

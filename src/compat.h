@@ -64,4 +64,13 @@
 #define OMEN_NORETURN __attribute__((noreturn))
 #endif
 
+/* 18 hands statistics of EXPLAIN through; a scan by ORDER BY without them */
+#if PG_VERSION_NUM >= 180000
+#define OmenBeginIndexScan(heap, index, snapshot) \
+	index_beginscan((heap), (index), (snapshot), NULL, 0, 1)
+#else
+#define OmenBeginIndexScan(heap, index, snapshot) \
+	index_beginscan((heap), (index), (snapshot), 0, 1)
+#endif
+
 #endif							/* OMEN_COMPAT_H */

@@ -1,0 +1,282 @@
+# Damaged index files: omen_check() says what is wrong, and nothing that is
+# done with the index brings the server down.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use OmenTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $seed = $ENV{OMEN_SEED} || time;
+my $random_rounds = $ENV{OMEN_ROUNDS} || 40;
+
+srand $seed;
+note "OMEN_SEED=$seed";
+
+my $node = new_node('damage', [], 'shared_buffers = 32MB',
+	'restart_after_crash = on');
+
+# Types of pages, offsets on a page, in its slot 0, and in the metapage.
+my ($meta, $quantizer, $slots, $tids, $directory, $pending) = (1 .. 6);
+my $content = 24;
+my %slot = (
+	norm2 => 24, error => 28, excess => 32, first_tid => 36, ntids => 40,
+	degree => 44, code => 48, neighbors => 112, t => 240, edges => 368);
+my %in_meta = (
+	magic => 24, version => 28, metric => 32, dims => 36, width => 40,
+	edge_dims => 44, degree => 48, m => 52, step => 88, nblocks => 104, next_owner => 108,
+	nsegments => 112, owner => 120, nnodes => 124, ntids => 128,
+	ndead => 132, nextents => 140, extent => 152);
+my $u32 = sub { pack 'V', $_[0] };
+my $u16 = sub { pack 'v', $_[0] };
+my $float = sub { pack 'f<', $_[0] };
+my $nan = $u32->(0x7FC00000);
+
+# Page type and logical number, offset, new bytes, what it is found by.
+my @damages = (
+	[ 'slot page zeroed', $slots, 3, 0, "\0" x 8192, 'page' ],
+	[ 'owner changed', $slots, 2, 8176, $u32->(77), 'page' ],
+	[ 'logical number changed', $slots, 2, 8180, $u32->(9), 'page' ],
+	[ 'type changed', $tids, undef, 8184, $u16->($slots), 'page' ],
+	[ 'page id changed', $directory, undef, 8190, $u16->(0xFF90), 'page' ],
+	[ 'flags set', $slots, 1, 8186, $u16->(8), 'page' ],
+	[ 'contents cut off', $slots, 1, 12, $u16->(100), 'page' ],
+	[ 'magic number', $meta, 0, $in_meta{magic}, $u32->(1), 'metapage' ],
+	[ 'version', $meta, 0, $in_meta{version}, $u32->(99), 'metapage' ],
+	[ 'too many segments', $meta, 0, $in_meta{nsegments}, $u32->(17), 'metapage' ],
+	[ 'next owner', $meta, 0, $in_meta{next_owner}, $u32->(1), 'metapage' ],
+	[ 'metric', $meta, 0, $in_meta{metric}, $u16->(2), 'frozen' ],
+	[ 'dimensions', $meta, 0, $in_meta{dims}, $u32->(9), 'frozen' ],
+	[ 'width', $meta, 0, $in_meta{width}, $u32->(1 << 31), 'frozen' ],
+	[ 'degree', $meta, 0, $in_meta{degree}, $u32->(0), 'frozen' ],
+	[ 'nblocks too small', $meta, 0, $in_meta{nblocks}, $u32->(5), 'space' ],
+	[ 'extents overlap', $meta, 0, $in_meta{extent}, $u32->(1), 'space' ],
+	[ 'extent out of range', $meta, 0, $in_meta{extent} + 4, $u32->(-1), 'space' ],
+	[ 'segment dropped', $meta, 0, $in_meta{nsegments}, $u32->(0), 'space' ],
+	[ 'step', $meta, 0, $in_meta{step}, $nan, 'quantizer' ],
+	[ 'mean', $quantizer, 0, $content + 8, $nan, 'quantizer' ],
+	[ 'no nodes', $meta, 0, $in_meta{nnodes}, $u32->(0), 'segment' ],
+	[ 'many nodes', $meta, 0, $in_meta{nnodes}, $u32->(-1), 'segment' ],
+	[ 'fewer nodes', $meta, 0, $in_meta{nnodes}, $u32->(600), 'segment' ],
+	[ 'many rows', $meta, 0, $in_meta{ntids}, $u32->(-1), 'segment' ],
+	[ 'more dead than rows', $meta, 0, $in_meta{ndead}, $u32->(5000), 'segment' ],
+	[ 'many extents', $meta, 0, $in_meta{nextents}, $u32->(13), 'segment' ],
+	[ 'more dead than marked', $meta, 0, $in_meta{ndead}, $u32->(1), 'tids' ],
+	[ 'code', $slots, 0, $slot{code} + 5, "\x80", 'slot' ],
+	[ 'norm2', $slots, 0, $slot{norm2}, $float->(1), 'slot' ],
+	[ 'error', $slots, 0, $slot{error}, $float->(-1), 'slot' ],
+	[ 'error is NaN', $slots, 0, $slot{error}, $nan, 'slot' ],
+	[ 'excess', $slots, 0, $slot{excess}, $nan, 'slot' ],
+	[ 'first TID', $slots, 0, $slot{first_tid}, $u32->(4), 'tids' ],
+	[ 'last TID', $slots, 0, $slot{ntids}, $u32->(-1), 'tids' ],
+	[ 'no TID', $slots, 0, $slot{ntids}, $u32->(0), 'tids' ],
+	[ 'impossible TID', $tids, undef, $content + 4, $u16->(0), 'tids' ],
+	[ 'TID flag', $tids, undef, $content + 6, $u16->(2), 'tids' ],
+	[ 'too many neighbours', $slots, 0, $slot{degree}, $u16->(0xFFFF), 'neighbors' ],
+	[ 'one more neighbour', $slots, 0, $slot{degree}, $u16->(33), 'neighbors' ],
+	[ 'neighbour out of range', $slots, 0, $slot{neighbors}, $u32->(-1), 'neighbors' ],
+	[ 'neighbour itself', $slots, 0, $slot{neighbors}, $u32->(0), 'neighbors' ],
+	[ 'neighbour twice', $slots, 0, $slot{neighbors}, $u32->(3) x 2, 'neighbors' ],
+	[ 't', $slots, 0, $slot{t}, $nan, 'edges' ],
+	[ 'edge code', $slots, 0, $slot{edges}, "\xA5\x5A", 'edges' ],
+	[ 'entry out of range', $directory, undef, $content, $u32->(-1), 'directory' ],
+	[ 'entries not in order', $directory, undef, $content + 4, $u32->(0), 'directory' ],
+	[ 'entry code', $directory, undef, $content + 128, "\xA5\x5A\xA5\x5A", 'directory' ],
+	[ 'pending rows', $pending, undef, $content + 4, $u32->(-1), 'pending' ],
+	[ 'no pending row', $pending, undef, $content + 4, $u32->(0), 'pending' ],
+	[ 'pending link', $pending, undef, $content, $u32->(-2), 'page|space|pending' ],
+	[ 'pending page closed', $pending, undef, 8186, $u16->(1), 'page' ],
+	[ 'live row marked dead', $tids, undef, $content + 6, $u16->(1), 'heap' ],
+);
+
+my @random = map { [ "random $_", undef, undef, undef, undef, undef ] }
+  1 .. $random_rounds;
+my @all = (@damages, @random,
+	[ 'TID twice', 'twice' ], [ 'pages exchanged', 'exchange' ],
+	[ 'node cut off', 'cut' ], [ 'truncated', 'truncate' ]);
+
+# An index for each, with a segment and a pending list of two pages.
+$node->safe_psql('postgres',
+	'CREATE TABLE data AS SELECT v::vector(8) FROM vectors(1400, 8) v');
+$node->safe_psql(
+	'postgres', join '', map {
+		"CREATE TABLE t$_ AS SELECT v FROM data LIMIT 1100;
+		CREATE INDEX i$_ ON t$_ USING omen (v);
+		INSERT INTO t$_ SELECT v FROM data OFFSET 1100;"
+	} 0 .. $#all);
+my @files = split /\n/, $node->safe_psql('postgres',
+	"SELECT pg_relation_filepath('i' || n)
+	FROM generate_series(0, $#all) n ORDER BY n");
+is( $node->safe_psql('postgres',
+		"SELECT count(*) FROM generate_series(0, $#all) n,
+		LATERAL omen_check(('i' || n)::regclass, true)"),
+	0, 'all are sound at first');
+$node->stop;
+
+# The bytes at an offset of a page, and new ones.
+sub peek
+{
+	my ($file, $block, $offset, $length) = @_;
+	my $bytes;
+
+	open my $fh, '<:raw', $file or die "$file: $!";
+	seek $fh, $block * 8192 + $offset, 0;
+	read $fh, $bytes, $length;
+	close $fh;
+	return $bytes;
+}
+
+sub poke
+{
+	my ($file, $block, $offset, $bytes) = @_;
+
+	open my $fh, '+<:raw', $file or die "$file: $!";
+	seek $fh, $block * 8192 + $offset, 0;
+	print $fh $bytes;
+	close $fh;
+}
+
+# The first page of a type.
+sub first_page
+{
+	my ($pages, $type) = @_;
+	my ($first) = sort { $a <=> $b }
+	  map { m{^$type/(\d+)} ? $1 : () } keys %$pages;
+
+	return $pages->{"$type/$first"};
+}
+
+foreach my $n (0 .. $#all)
+{
+	my $file = $node->data_dir . "/$files[$n]";
+	my $pages = pages_of($file);
+	my ($name, $type, $logical, $offset, $bytes) = @{ $all[$n] };
+
+	if (!defined $type)
+	{
+		my $block = int rand(1 + -s $file) / 8192;
+
+		# Of the page headers the server itself takes care.
+		for (1 .. (1, 4, 64)[ rand 3 ])
+		{
+			poke($file, $block, 24 + int(rand 8168), chr int rand 256);
+		}
+		$all[$n][0] .= ", block $block";
+	}
+	elsif ($type eq 'twice')
+	{
+		my $block = first_page($pages, $tids);
+
+		poke($file, $block, $content, peek($file, $block, $content + 8, 6));
+	}
+	elsif ($type eq 'exchange')
+	{
+		my @blocks = map { $pages->{"$slots/$_"} } 0, 1;
+		my @contents = map { peek($file, $_, 0, 8192) } @blocks;
+
+		poke($file, $blocks[0], 0, $contents[1]);
+		poke($file, $blocks[1], 0, $contents[0]);
+	}
+	elsif ($type eq 'cut')
+	{
+		# Nodes without neighbours: no entry leads anywhere.
+		my $edge_dims = unpack 'V', peek($file, 0, $in_meta{edge_dims}, 4);
+		my $size = 24 + 64 + 32 * 10 + 2 * 2 * $edge_dims;
+
+		foreach my $key (grep { m{^$slots/} } keys %$pages)
+		{
+			for (my $at = $content; $at + $size <= 8176; $at += $size)
+			{
+				poke($file, $pages->{$key}, $at + 20, $u16->(0));
+				poke($file, $pages->{$key}, $at + 24 + 64, "\0" x ($size - 88));
+			}
+		}
+	}
+	elsif ($type eq 'truncate')
+	{
+		truncate $file, 8192 * int((-s $file) / 8192 / 2);
+	}
+	else
+	{
+		my $block = defined $logical ? $pages->{"$type/$logical"} :
+		  first_page($pages, $type);
+
+		poke($file, $block, $offset, $bytes);
+	}
+}
+$node->start;
+
+# What is done with each damaged index.  All may fail, by an ERROR.
+my @uses = (
+	map({ "SET enable_seqscan = off;
+		SELECT count(*) FROM (SELECT v FROM t%d ORDER BY v <-> '[$_,0,0,0,0,0,0,1]' LIMIT 30) s" }
+		0, 1, 5),
+	"SET enable_seqscan = off; SET omen.ef_search = 10000;
+	SELECT count(*) FROM (SELECT v FROM t%d ORDER BY v <-> '[1,0,0,0,0,0,0,1]') s",
+	"SET enable_seqscan = off;
+	SELECT count(*) FROM (SELECT v FROM t%d ORDER BY v <-> NULL) s",
+	"SELECT * FROM omen_index_info('i%d')",
+	'INSERT INTO t%1$d SELECT v FROM data LIMIT 50',
+	'DELETE FROM t%1$d WHERE ctid IN (SELECT ctid FROM t%1$d LIMIT 500)',
+	'VACUUM t%d',
+	"SET omen.pending_limit = 1000; INSERT INTO t%d SELECT v FROM data");
+
+my ($failed, $found, $refused, $unclear) = (0, 0, 0, 0);
+foreach my $n (0 .. $#all)
+{
+	my ($name, $type, undef, undef, undef, $invariant) = @{ $all[$n] };
+	my ($status, $out, $err) = $node->psql(
+		'postgres', "SELECT DISTINCT invariant FROM omen_check('i$n', true)");
+
+	$out .= " $err";
+	if (!defined $type)
+	{
+		$found++ if $out =~ /\w/;
+	}
+	else
+	{
+		$invariant = { twice => 'duplicate', exchange => 'page',
+			cut => 'reachable', truncate => 'page' }->{$type}
+		  if !defined $invariant;
+		like($out, qr/\b(?:$invariant)\b/, "found: $name");
+	}
+	foreach my $use (@uses)
+	{
+		($status, $out, $err) = $node->psql('postgres',
+			"SET statement_timeout = '10s'; " . sprintf($use, $n));
+		if ($status == 2 || $err =~ /statement timeout|server closed/)
+		{
+			diag "$name: $use: $err";
+			$failed++;
+		}
+		elsif ($err =~ /internal|restarted too often|vanished/)
+		{
+			diag "$name: $use: $err";
+			$unclear++;
+		}
+		elsif ($status != 0)
+		{
+			$refused++;
+		}
+	}
+}
+is($failed, 0, 'no use of a damaged index kills or hangs');
+is($unclear, 0, 'what is refused is refused as damaged');
+ok($refused > 0, 'some uses are refused');
+note "$found of $random_rounds random damages found";
+ok($found >= $random_rounds / 3, 'random damages are found');
+unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/,
+	'the server never went down');
+
+# Whatever the damage, REINDEX mends it.
+$node->safe_psql('postgres', join '', map { "REINDEX INDEX i$_;" } 0 .. $#all);
+is( $node->safe_psql('postgres',
+		"SELECT count(*) FROM generate_series(0, $#all) n,
+		LATERAL omen_check(('i' || n)::regclass, true)"),
+	0, 'all are sound in the end');
+$node->stop;
+
+done_testing();

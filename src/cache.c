@@ -11,7 +11,7 @@
 
 #include "cache.h"
 
-#define OMEN_MAX_HINTS		((uint32) 65536)
+#define OMEN_MAX_HINTS		((uint32) 131072)
 #define OMEN_MIN_HINTS		((uint32) 256)
 
 /* Hints for about each block, within limits. */
@@ -31,7 +31,7 @@ om_make_cache(Relation index, const OmenMetaData *meta)
 	uint32		nhints = om_wanted_hints(meta);
 	Size		hints_offset = MAXALIGN(sizeof(OmenCache));
 	Size		quantizer_offset = hints_offset +
-		MAXALIGN(nhints * sizeof(Buffer));
+		MAXALIGN(nhints * sizeof(OmenHint));
 	Size		size = quantizer_offset;
 	OmenLayout	layout;
 	OmenCache  *cache;
@@ -43,7 +43,7 @@ om_make_cache(Relation index, const OmenMetaData *meta)
 	cache->frozen = meta->frozen;
 	cache->layout = layout;
 	cache->hints.nhints = nhints;
-	cache->hints.hints = (Buffer *) ((char *) cache + hints_offset);
+	cache->hints.hints = (OmenHint *) ((char *) cache + hints_offset);
 
 	/* A piece without an owner is freed if reading the quantizer fails. */
 	PG_TRY();

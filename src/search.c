@@ -33,6 +33,9 @@
 /* Nodes of the directory that a search starts from. */
 #define OMEN_ENTRIES		8
 
+/* Nodes whose slots are prefetched, if they have to come from disk. */
+#define OMEN_PREFETCH_NODES	4
+
 /* First sizes of what grows. */
 #define OMEN_FRONTIER_SIZE	1024
 #define OMEN_VISITED_SIZE	128
@@ -282,22 +285,29 @@ om_read_slot(OmenSearch *search, Relation index, OmenCache *cache,
 	return buffer;
 }
 
+/*
+ * Prefetch the slots that will probably be visited next: the top of the
+ * frontier, and with it what may take its place when it is gone.
+ */
 static inline void
-om_prefetch_slot(OmenSearch *search, OmenCache *cache)
+om_prefetch_slots(OmenSearch *search, Relation index, OmenCache *cache,
+				  uint32 n)
 {
 	const OmenLayout *layout = &cache->layout;
-	uint32		node;
+	uint32		i;
 
-	if (search->nfrontier == 0)
-		return;
-	node = (uint32) search->frontier[0];
-	OmenPrefetchBuffer(&cache->hints,
-					   OmenExtentBlock(search->segment->extents,
-									   search->segment->nextents,
-									   OmenSlotLogical(layout, node)),
-					   SizeOfPageHeaderData +
-					   node % layout->slots_per_page * layout->slot_size,
-					   layout->slot_size);
+	for (i = 0; i < n && i < search->nfrontier; i++)
+	{
+		uint32		node = (uint32) search->frontier[i];
+
+		OmenPrefetch(index, &cache->hints,
+					 OmenExtentBlock(search->segment->extents,
+									 search->segment->nextents,
+									 OmenSlotLogical(layout, node)),
+					 SizeOfPageHeaderData +
+					 node % layout->slots_per_page * layout->slot_size,
+					 layout->slot_size);
+	}
 }
 
 /*
@@ -499,10 +509,11 @@ OmenRunSearch(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 			continue;
 		entry->estimate = OMEN_IS_VISITED;
 
-		om_prefetch_slot(search, cache);
+		om_prefetch_slots(search, index, cache, 1);
 		if (!om_visit(search, index, cache, node, shared))
 			return false;
-		om_prefetch_slot(search, cache);
+		om_prefetch_slots(search, index, cache,
+						  cache->hints.cold > 0 ? OMEN_PREFETCH_NODES : 1);
 		if (++steps % OMEN_INTERRUPT_STEP == 0)
 			CHECK_FOR_INTERRUPTS();
 	}

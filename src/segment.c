@@ -159,7 +159,7 @@ om_prefetch_neighbors(const OmenWriter *writer, uint32 node)
 		const int8 *code = om_node_code(writer, neighbors[i]);
 		uint32		j;
 
-		for (j = 0; j < writer->frozen->width; j += PG_CACHE_LINE_SIZE)
+		for (j = 0; j < writer->frozen->width; j += OMEN_CACHE_LINE)
 			__builtin_prefetch(code + j);
 	}
 }

@@ -20,6 +20,9 @@
 
 #include "storage.h"
 
+/* After a miss, expect more for so many reads. */
+#define OMEN_COLD_READS		64
+
 void
 OmenInitPage(Page page, OmenPageType type, uint32 owner, uint32 logical)
 {
@@ -55,40 +58,60 @@ OmenReportDamage(Relation index, BlockNumber block, const char *what)
 
 /*
  * ReadBuffer costs four dependent cache misses for a page that is in shared
- * buffers; ReadRecentBuffer, given the right buffer, costs two.  A hint may be
- * wrong in any way: ReadRecentBuffer compares the buffer's tag.
+ * buffers; ReadRecentBuffer, given the right buffer, costs two.  It compares
+ * the buffer's tag, so a hint need not be right.
  */
 Buffer
 OmenReadBuffer(Relation index, OmenHints *hints, BlockNumber block, int mode)
 {
-	Buffer	   *hint = &hints->hints[block & (hints->nhints - 1)];
-	Buffer		buffer = *hint;
+	OmenHint   *hint = &hints->hints[block & (hints->nhints - 1)];
+	Buffer		buffer = hint->buffer;
 
-	if (!BufferIsValid(buffer) || BufferIsLocal(buffer) ||
-		!OmenReadRecentBuffer(index, block, buffer))
+	if (hint->block != block || !BufferIsValid(buffer) ||
+		BufferIsLocal(buffer) || !OmenReadRecentBuffer(index, block, buffer))
 	{
+		/* A page that was there and is gone: others will be gone too. */
+		if (hint->block == block && BufferIsValid(buffer))
+			hints->cold = OMEN_COLD_READS;
 		buffer = ReadBuffer(index, block);
-		*hint = buffer;
+		hint->block = block;
+		hint->buffer = buffer;
 	}
+	else if (hints->cold > 0)
+		hints->cold--;
 	LockBuffer(buffer, mode);
 	return buffer;
 }
 
 void
-OmenPrefetchBuffer(OmenHints *hints, BlockNumber block, uint32 offset,
-				   uint32 size)
+OmenPrefetch(Relation index, OmenHints *hints, BlockNumber block,
+			 uint32 offset, uint32 size)
 {
-	Buffer		buffer = hints->hints[block & (hints->nhints - 1)];
-	char	   *data;
+	OmenHint   *hint = &hints->hints[block & (hints->nhints - 1)];
+	char	   *page;
 	uint32		i;
 
-	if (!BufferIsValid(buffer) || BufferIsLocal(buffer))
+	if (hint->block != block || !BufferIsValid(hint->buffer) ||
+		hints->cold > 0)
+	{
+		PrefetchBufferResult result = PrefetchBuffer(index, MAIN_FORKNUM,
+													 block);
+
+		if (!BufferIsValid(result.recent_buffer))
+		{
+			hints->cold = OMEN_COLD_READS;
+			return;
+		}
+		hint->block = block;
+		hint->buffer = result.recent_buffer;
+	}
+	if (BufferIsLocal(hint->buffer))
 		return;
-	__builtin_prefetch(GetBufferDescriptor(buffer - 1));
-	data = (char *) BufferGetPage(buffer) + offset;
-	__builtin_prefetch(BufferGetPage(buffer) + BLCKSZ - 1);
-	for (i = 0; i < size; i += 64)
-		__builtin_prefetch(data + i);
+	page = (char *) BufferGetPage(hint->buffer);
+	__builtin_prefetch(GetBufferDescriptor(hint->buffer - 1));
+	__builtin_prefetch(OmenPageGetSpecial(page));
+	for (i = 0; i < size; i += OMEN_CACHE_LINE)
+		__builtin_prefetch(page + offset + i);
 }
 
 /*

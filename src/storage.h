@@ -16,14 +16,24 @@
 #include "layout.h"
 #include "page.h"
 
+/* What is prefetched at a time; larger lines do no harm. */
+#define OMEN_CACHE_LINE		64
+
 /*
- * Where blocks were last seen in shared buffers: block -> buffer, by the low
- * bits of the block number.  May be wrong in any way.
+ * Where blocks were last seen in shared buffers, by the low bits of the block
+ * number.  May be wrong in any way.
  */
+typedef struct OmenHint
+{
+	BlockNumber block;
+	Buffer		buffer;			/* InvalidBuffer: unused */
+} OmenHint;
+
 typedef struct OmenHints
 {
 	uint32		nhints;			/* power of two */
-	Buffer	   *hints;
+	uint32		cold;			/* reads for which to expect more misses */
+	OmenHint   *hints;
 } OmenHints;
 
 /* A change of the metapage, alone or with up to three other pages. */
@@ -60,9 +70,13 @@ OMEN_NORETURN extern void OmenReportDamage(Relation index, BlockNumber block,
 extern Buffer OmenReadBuffer(Relation index, OmenHints *hints,
 							 BlockNumber block, int mode);
 
-/* Prefetch the shared memory that OmenReadBuffer(block) will touch first. */
-extern void OmenPrefetchBuffer(OmenHints *hints, BlockNumber block,
-							   uint32 offset, uint32 size);
+/*
+ * Prefetch what OmenReadBuffer(block) and its caller will touch: "size" bytes
+ * of the page from "offset" on, if it was in shared buffers lately; else start
+ * to read it from disk.
+ */
+extern void OmenPrefetch(Relation index, OmenHints *hints, BlockNumber block,
+						 uint32 offset, uint32 size);
 
 /*
  * Lock a block that belongs to the caller and will be overwritten.  Extends

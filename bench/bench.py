@@ -338,7 +338,7 @@ def environment(options, data):
     db.run("CREATE EXTENSION omenvec")
     about = {
         "date": datetime.date.today().isoformat(), "cpu": cpu_name(),
-        "cores": os.cpu_count(), "memory": os.sysconf("SC_PAGE_SIZE")
+        "cores": os.cpu_count(), "load": os.getloadavg()[0], "memory": os.sysconf("SC_PAGE_SIZE")
         * os.sysconf("SC_PHYS_PAGES"),
         "omenvec": db.value("SELECT omenvec_version()"),
         "server": "PostgreSQL " + db.value("SHOW server_version"),

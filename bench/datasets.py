@@ -89,6 +89,10 @@ class Dataset:
         Some are compared with ours, for files differ in what they count.
         """
         truth = np.asarray(truth[:len(self.queries), :self.k])
+        if (truth.shape != (len(self.queries), self.k) or truth.min() < 0
+                or truth.max() >= len(self.base)):
+            raise SystemExit("the given nearest neighbors are not of these "
+                             "vectors")
         radii = np.array([
             exact.distances(query, self.base[np.sort(rows)],
                             self.metric).max()

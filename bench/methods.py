@@ -21,7 +21,7 @@ class Method:
 
     def create(self, table, rows, metric):
         """Return the command that makes the index of a table of some rows."""
-        return "CREATE INDEX %s_v_idx ON %s USING %s (v vector_%s_ops) %s" % (
+        return "CREATE INDEX %s_v_idx ON %s USING %s (v vector_%s_ops)%s" % (
             table, table, self.name, metric, self.options(rows, metric))
 
 
@@ -31,11 +31,11 @@ def lists(rows):
 
 
 def ivfflat_options(rows, metric):
-    return "WITH (lists = %d)" % lists(rows)
+    return " WITH (lists = %d)" % lists(rows)
 
 
 def vchordrq_options(rows, metric):
-    return ("WITH (options = $$residual_quantization = %s\n"
+    return (" WITH (options = $$residual_quantization = %s\n"
             "[build.internal]\nlists = [%d]\nspherical_centroids = %s\n"
             "build_threads = 1\n$$)") % (
                 "true" if metric == "l2" else "false", lists(rows),

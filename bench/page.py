@@ -4,6 +4,8 @@ import math
 import os
 import string
 
+from matplotlib.ticker import LogLocator, NullFormatter
+
 import summary
 from plot import SERIES, INK, axes, bars, duration, finish, number
 
@@ -23,6 +25,21 @@ def size_bytes(text):
     return float(digits) * UNITS.get(text[len(digits):].strip(), 1 << 10)
 
 
+def short(value):
+    """Return a number as an axis has room for it."""
+    return "%gM" % (value / 1e6) if value >= 1e6 else (
+        "%gK" % (value / 1e3) if value >= 1e3 else "%g" % value)
+
+
+def mark(ax, values, text):
+    """Mark these values, and no others, on the logarithmic axis of x."""
+    ticks = sorted(set(values))
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [text(x) for x in ticks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(axis="x", which="minor", length=0)
+
+
 def lines(report, title, curves, labels, prepare):
     """Return a plot with one line for each method that has a curve."""
     curves = {name: sorted(points) for name, points in curves.items() if points}
@@ -33,7 +50,9 @@ def lines(report, title, curves, labels, prepare):
         ax.plot(*zip(*points), color=color(report, name), linewidth=2,
                 marker="o", markersize=4, label=name)
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: "%g" % value)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(lambda value, _: short(value))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     prepare(ax, [x for points in curves.values() for x, _ in points])
@@ -62,7 +81,7 @@ def plot_recall(report):
 
 def plot_growth(report):
     def prepare(ax, values):
-        ax.set_xscale("log")
+        mark(ax, values, short)
 
     curves = {}
     for name, method in report["methods"].items():
@@ -76,9 +95,7 @@ def plot_growth(report):
 
 def plot_memory(report):
     def prepare(ax, values):
-        ax.set_xscale("log", base=2)
-        ticks = sorted(set(values))
-        ax.set_xticks(ticks, [number(x / 2 ** 20) for x in ticks])
+        mark(ax, values, lambda size: "%g" % (size / 2 ** 20))
 
     return lines(report, "Time of the build over memory", {
         name: [(size_bytes(size), build["seconds"])
@@ -162,6 +179,7 @@ def write(path, report):
         "omenvec", "server", "workers", "k")}
     values.update(
         rows=number(about["rows"]), queries=number(about["queries"]),
+        load="%.1f" % about["load"],
         memory=number(about["memory"] / 2 ** 30, 1) + " GB",
         versions=html.escape(", ".join(
             "%s by %s" % (name, method["version"])

@@ -155,13 +155,15 @@ def growth_rows(report):
     sizes = sorted({build["rows"] for method in report["methods"].values()
                     for build in method.get("growth", ())})
 
-    def build(result, rows):
-        found = [b for b in result["growth"] if b["rows"] == rows]
-        return found[0] if found else {}
+    def get(key, rows):
+        return lambda r: next((build[key] for build in r["growth"]
+                               if build["rows"] == rows), Figure())
 
-    return [Row("vectors a second of %s" % number(rows), 1, number,
-                lambda r, rows=rows: build(r, rows)["vectors_per_second"])
-            for rows in sizes]
+    return [row for rows in sizes for row in (
+        Row("vectors a second of %s" % number(rows), 1, number,
+            get("vectors_per_second", rows)),
+        Row("recall as usual of %s" % number(rows), 0, share,
+            get("recall", rows)))]
 
 
 def groups(report):

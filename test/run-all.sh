@@ -16,9 +16,10 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 parts=(style layers gcc clang assert headers unit regress regress-assert
-	isolation tap docs)
+	isolation tap docs bench)
 
-packages=(gcc make clang perl libipc-run-perl)
+packages=(gcc make clang perl libipc-run-perl
+	python3 python3-numpy python3-psycopg2 python3-matplotlib)
 if [ "$(dpkg --print-architecture 2> /dev/null)" = amd64 ]; then
 	# The kernels for ARM are built and tested here too, by emulation.
 	packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
@@ -185,6 +186,12 @@ part_docs()
 {
 	server gcc
 	bash "$omen_top/test/docs.sh"
+}
+
+part_bench()
+{
+	server gcc
+	PYTHONPATH=$omen_top/demo /usr/bin/python3 -B "$omen_top/bench/test.py"
 }
 
 part_style()

@@ -1,0 +1,137 @@
+"""Tests of the benchmark; the last needs a server that has omenvec."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+import exact
+import summary
+from datasets import Dataset, read_matrix
+from options import parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def vectors(rows, dimensions, seed):
+    """Return vectors about as hard to search as real ones: few directions."""
+    random = np.random.default_rng(seed)
+    directions = np.random.default_rng(0).normal(size=(8, dimensions))
+    return (random.normal(size=(rows, 8)) @ directions
+            + 0.1 * random.normal(size=(rows, dimensions))).astype(np.float32)
+
+
+def write_texmex(path, rows, element):
+    """Write a matrix as .fvecs, .bvecs or .ivecs have it."""
+    with open(path, "wb") as f:
+        for row in rows:
+            f.write(np.int32(len(row)).tobytes())
+            f.write(row.astype(element).tobytes())
+
+
+class Exact(unittest.TestCase):
+    def check(self, metric, distance, alive=None):
+        base, queries = vectors(3000, 24, 1), vectors(300, 24, 2)
+        full = np.array([distance(query.astype(float), base.astype(float))
+                         for query in queries])
+        if alive is not None:
+            full[:, ~alive] = np.inf
+        exact.BLOCK = 24 * 500      # several blocks
+        self.assertTrue(np.allclose(np.sort(full, axis=1)[:, 9], exact.radii(
+            base, queries, 10, metric, alive), rtol=1e-9))
+
+    def test_l2(self):
+        self.check("l2", lambda q, b: ((b - q) ** 2).sum(axis=1))
+
+    def test_ip(self):
+        self.check("ip", lambda q, b: -(b * q).sum(axis=1))
+
+    def test_cosine(self):
+        self.check("cosine", lambda q, b: 1 - (b * q).sum(axis=1)
+                   / np.linalg.norm(b, axis=1) / np.linalg.norm(q))
+
+    def test_deleted(self):
+        self.check("l2", lambda q, b: ((b - q) ** 2).sum(axis=1),
+                   np.arange(3000) % 10 != 3)
+
+    def test_recall(self):
+        base = np.array([[0.], [1.], [-1.], [2.], [5.]])
+        queries = np.array([[0.], [4.]])
+        radius = exact.radii(base, queries, 2)
+        self.assertEqual([1, 4], list(radius))
+        for share, answers in ((1, ([0, 2], [4, 3])), (0.75, ([0, 3], [3, 4])),
+                               (0.25, ([0, 0], []))):
+            self.assertEqual(share, exact.recall(base, queries, radius,
+                                                 answers, 2))
+
+
+class Speed(unittest.TestCase):
+    POINTS = [{"recall": 0.9, "qps": 1000}, {"recall": 0.85, "qps": 900},
+              {"recall": 0.98, "qps": 10}]
+
+    def test_between(self):
+        self.assertAlmostEqual(100, summary.speed_at(self.POINTS, 0.94).value)
+
+    def test_beyond(self):
+        self.assertIsNone(summary.speed_at(self.POINTS, 0.99).value)
+
+    def test_below(self):
+        figure = summary.speed_at(self.POINTS, 0.8)
+        self.assertEqual((1000, True), (figure.value, figure.at_least))
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.directory.name, name)
+
+    def test_formats(self):
+        rows = np.arange(60).reshape(5, 12)
+        np.save(self.path("a.npy"), rows)
+        write_texmex(self.path("a.fvecs"), rows, "<f4")
+        write_texmex(self.path("a.bvecs"), rows, "u1")
+        write_texmex(self.path("a.ivecs"), rows, "<i4")
+        for suffix in ("npy", "fvecs", "bvecs", "ivecs"):
+            self.assertTrue(np.array_equal(
+                rows, read_matrix(self.path("a." + suffix))), suffix)
+
+    def test_wrong_truth(self):
+        np.save(self.path("base.npy"), vectors(1500, 8, 1))
+        np.save(self.path("truth.npy"), np.tile(np.arange(10), (500, 1)))
+        with self.assertRaisesRegex(SystemExit, "not the nearest"):
+            Dataset(parse(["--base", self.path("base.npy"), "--query-rows",
+                           "500", "--truth", self.path("truth.npy")]))
+
+    def test_benchmark(self):
+        write_texmex(self.path("base.fvecs"), vectors(5000, 32, 1), "<f4")
+        subprocess.run(
+            [sys.executable, "-B", os.path.join(HERE, "bench.py"),
+             "--base", self.path("base.fvecs"), "--query-rows", "200",
+             "--methods", "omen", "--ef", "20,40,80", "--low-memory", "64MB",
+             "--output", self.path("report")],
+            check=True, stdout=subprocess.DEVNULL)
+        with open(self.path("report.json"), encoding="utf-8") as f:
+            report = json.load(f)
+        omen = report["methods"]["omen"]
+        self.assertEqual({}, omen["errors"])
+        self.assertEqual(4800, omen["build"]["rows"])
+        self.assertGreater(omen["build"]["peak_memory"], 1 << 20)
+        for points in (omen["query"], omen["insert"]["query"],
+                       omen["vacuum"]["query"]):
+            self.assertGreater(summary.usual(omen, points)["recall"], 0.95)
+        self.assertEqual([1000], [b["rows"] for b in omen["growth"]])
+        self.assertIn("seconds", omen["memory"]["64MB"])
+        with open(self.path("report.html"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(3, text.count("<svg"))
+        self.assertNotRegex(text, r"<link|src=.http|\$[a-z]")
+
+
+if __name__ == "__main__":
+    unittest.main()

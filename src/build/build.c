@@ -37,6 +37,15 @@ static const OmQuality om_qualities[] = {
 #define OM_LONG_LINE_NEAREST	13
 
 /*
+ * Of codes wider than the first of these, partitions and leaves look at a
+ * quarter of the dimensions, but no less than the second.  Codes are rotated
+ * at random, so any dimensions tell as much as others.  What is found so are
+ * candidates only: the choice among them is by all dimensions.
+ */
+#define OM_WIDE					512
+#define OM_MIN_NEAR_WIDTH		320
+
+/*
  * Offers for each forward link that link.c is expected to sort, in percent;
  * measured: 40 to 60.
  */
@@ -94,6 +103,14 @@ om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
 	if (n <= (uint32) params->degree + 1)
 		shape->forward = params->degree;
 	om_size_clusters(shape, params, n);
+}
+
+static int
+om_near_width(const OmenBuildParams *params, uint32 n)
+{
+	if (params->width <= OM_WIDE || n <= OMEN_FLAT_NODES)
+		return params->width;
+	return Max(OM_MIN_NEAR_WIDTH, TYPEALIGN(32, params->width / 4));
 }
 
 const char *
@@ -160,6 +177,7 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 	builder.progress = progress;
 	builder.arg = arg;
 	builder.width = params->width;
+	builder.near_width = om_near_width(params, n);
 	builder.n = n;
 	builder.graph = graph;
 	graph->n = n;
@@ -205,8 +223,9 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 
 	om_shape(&shape, params, n);
 
-	/* rows, squares, inits, order; cells are few */
-	base = params->width + 3 * sizeof(uint32);
+	/* rows, sums, order; cells are few */
+	base = params->width + sizeof(uint32) +
+		(om_near_width(params, n) < params->width ? 4 : 2) * sizeof(int32);
 	forward = shape.forward * OM_LINK_BYTES + 1;
 
 	/* clusters, members and lines */

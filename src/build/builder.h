@@ -72,6 +72,13 @@ typedef struct OmenBuildShape
 	uint32		leaders;		/* level-1 clusters */
 } OmenBuildShape;
 
+/* Sums over the dimensions of each node's row. */
+typedef struct OmenSums
+{
+	int32	   *squares;		/* sum of value^2, for the row as a row */
+	int32	   *inits;			/* init of the row as a column */
+} OmenSums;
+
 typedef struct OmenBuilder
 {
 	const OmenBuildParams *params;
@@ -79,6 +86,8 @@ typedef struct OmenBuilder
 	OmenBuildProgress progress;
 	void	   *arg;
 	int			width;
+	int			near_width;		/* dimensions that partitions and leaves
+								 * look at */
 	uint32		n;
 	OmenGraph  *graph;
 
@@ -88,8 +97,8 @@ typedef struct OmenBuilder
 
 	/* By node; codes in the 7-bit form of a row (matrix.h). */
 	uint8	   *rows;
-	int32	   *squares;		/* sum of value^2, for the row as a row */
-	int32	   *inits;			/* init of the row as a column */
+	OmenSums	all;			/* over all dimensions */
+	OmenSums	near;			/* over the first near_width */
 
 	/* From cluster.c; a cluster too large to be numbered is several. */
 	uint32		nclusters;
@@ -134,7 +143,10 @@ extern void OmenCodeToRow(int width, const int8 *code, uint8 *row);
 extern void OmenRowSums(int width, const uint8 *row, int32 *squares,
 						int32 *init);
 
-/* In CurrentMemoryContext; max_columns is rounded up to full panels. */
+/*
+ * A matrix over the first width dimensions, builder->near_width or all, in
+ * CurrentMemoryContext; max_columns is rounded up to full panels.
+ */
 extern OmenMatrix *OmenCreateMatrix(int width, int max_columns);
 extern Size OmenMatrixMemory(int width, int max_columns);
 
@@ -147,8 +159,8 @@ extern void OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder,
 extern void OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder,
 							int n, const uint32 *nodes);
 
-/* Mean of the rows of n nodes; sums is scratch of builder->width values. */
-extern void OmenMeanRow(const OmenBuilder *builder, int n,
+/* Mean of n nodes' rows, width dimensions of it; sums is scratch. */
+extern void OmenMeanRow(const OmenBuilder *builder, int width, int n,
 						const uint32 *nodes, int32 *sums, uint8 *mean);
 
 /* Products of the first n of matrix->rows with the columns of all panels. */

@@ -64,7 +64,8 @@ om_near_leaders(OmAssignment *work, uint32 from, uint32 to)
 
 	for (uint32 node = from; node < to; node++)
 		nodes[node - from] = node;
-	OmenMeanRow(builder, to - from, nodes, work->sums, work->middle);
+	OmenMeanRow(builder, builder->near_width, to - from, nodes, work->sums,
+				work->middle);
 	work->all->rows[0] = work->middle;
 	OmenMultiply(work->all, 1);
 	for (uint32 i = 0; i < nleaders; i++)
@@ -211,17 +212,17 @@ OmenAssignClusters(OmenBuilder *builder)
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));
 	work.counts = palloc0(nleaders * sizeof(Size));
-	work.near = OmenCreateMatrix(builder->width, near);
+	work.near = OmenCreateMatrix(builder->near_width, near);
 	work.near_leaders = palloc(near * sizeof(uint32));
 	work.labels = palloc(work.near->max_columns * sizeof(uint16));
 	for (int i = 0; i < work.near->max_columns; i++)
 		work.labels[i] = i;
 	if (nleaders > OMEN_MAX_LEADERS)
 	{
-		work.all = OmenCreateMatrix(builder->width, nleaders);
+		work.all = OmenCreateMatrix(builder->near_width, nleaders);
 		work.keys = palloc(nleaders * sizeof(uint64));
-		work.middle = palloc(builder->width);
-		work.sums = palloc(builder->width * sizeof(int32));
+		work.middle = palloc(builder->near_width);
+		work.sums = palloc(builder->near_width * sizeof(int32));
 	}
 	om_choose_leaders(&work);
 	om_assign_nodes(&work);

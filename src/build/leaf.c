@@ -207,7 +207,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
-	cluster.matrix = OmenCreateMatrix(builder->width,
+	cluster.matrix = OmenCreateMatrix(builder->near_width,
 									  Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS));
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));

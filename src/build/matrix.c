@@ -103,15 +103,24 @@ OmenSetColumns(OmenMatrix *matrix, int n)
 	om_pack_columns(matrix, n);
 }
 
+/* The sums that go with the dimensions of a matrix. */
+static const OmenSums *
+om_sums(const OmenMatrix *matrix, const OmenBuilder *builder)
+{
+	return matrix->width == builder->width ? &builder->all : &builder->near;
+}
+
 void
 OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder, int n,
 				   const uint32 *nodes)
 {
+	const OmenSums *sums = om_sums(matrix, builder);
+
 	Assert(n <= matrix->max_columns);
 	for (int c = 0; c < n; c++)
 	{
 		matrix->column_rows[c] = OmenNodeRow(builder, nodes[c]);
-		matrix->init[c] = builder->inits[nodes[c]];
+		matrix->init[c] = sums->inits[nodes[c]];
 	}
 	om_pack_columns(matrix, n);
 }
@@ -120,27 +129,29 @@ void
 OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder, int n,
 				const uint32 *nodes)
 {
+	const OmenSums *sums = om_sums(matrix, builder);
+
 	Assert(n <= OMEN_BLOCK_ROWS);
 	for (int r = 0; r < n; r++)
 	{
 		matrix->rows[r] = OmenNodeRow(builder, nodes[r]);
-		matrix->base[r] = builder->squares[nodes[r]];
+		matrix->base[r] = sums->squares[nodes[r]];
 	}
 }
 
 void
-OmenMeanRow(const OmenBuilder *builder, int n, const uint32 *nodes,
-			int32 *sums, uint8 *mean)
+OmenMeanRow(const OmenBuilder *builder, int width, int n,
+			const uint32 *nodes, int32 *sums, uint8 *mean)
 {
-	memset(sums, 0, builder->width * sizeof(int32));
+	memset(sums, 0, width * sizeof(int32));
 	for (int i = 0; i < n; i++)
 	{
 		const uint8 *row = OmenNodeRow(builder, nodes[i]);
 
-		for (int j = 0; j < builder->width; j++)
+		for (int j = 0; j < width; j++)
 			sums[j] += row[j];
 	}
-	for (int j = 0; j < builder->width; j++)
+	for (int j = 0; j < width; j++)
 		mean[j] = (sums[j] + n / 2) / n;
 }
 

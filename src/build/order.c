@@ -40,6 +40,12 @@ typedef struct OmOrder
 	pg_prng_state prng;
 } OmOrder;
 
+static const int8 *
+om_code(const OmOrder *order, uint32 id)
+{
+	return order->codes + (Size) id * order->builder->width;
+}
+
 static void
 om_end_cell(OmOrder *order, uint32 end)
 {
@@ -109,13 +115,14 @@ om_draw(pg_prng_state *prng, uint32 *ids, uint32 n, int k)
 static void
 om_load_block(OmOrder *order, const uint32 *ids, int n)
 {
-	int			width = order->builder->width;
+	int			width = order->matrix->width;
 
 	for (int r = 0; r < n; r++)
 	{
-		OmenCodeToRow(width, order->codes + (Size) ids[r] * width,
-					  order->block + r * width);
-		order->matrix->rows[r] = order->block + r * width;
+		uint8	   *row = order->block + r * width;
+
+		OmenCodeToRow(width, om_code(order, ids[r]), row);
+		order->matrix->rows[r] = row;
 	}
 }
 
@@ -154,7 +161,7 @@ om_tour(OmOrder *order, uint32 *leaders, int n)
 static void
 om_load_leaders(OmOrder *order, uint32 *ids, int k)
 {
-	int			width = order->builder->width;
+	int			width = order->matrix->width;
 
 	for (int pass = 0; pass < 2; pass++)
 	{
@@ -162,7 +169,7 @@ om_load_leaders(OmOrder *order, uint32 *ids, int k)
 		{
 			uint8	   *row = order->leader_rows + i * width;
 
-			OmenCodeToRow(width, order->codes + (Size) ids[i] * width, row);
+			OmenCodeToRow(width, om_code(order, ids[i]), row);
 			order->matrix->column_rows[i] = row;
 		}
 		OmenSetColumns(order->matrix, k);
@@ -279,20 +286,29 @@ om_split(OmOrder *order, uint32 from, uint32 to, int depth)
 		om_split(order, from + counts[i], from + counts[i + 1], depth + 1);
 }
 
-/* Rows, squares and inits, in the order of graph->order. */
+static void
+om_alloc_sums(OmenSums *sums, uint32 n)
+{
+	Size		size = mul_size(n, sizeof(int32));
+
+	sums->squares = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	sums->inits = MemoryContextAllocHuge(CurrentMemoryContext, size);
+}
+
+/* Rows and sums, in the order of graph->order. */
 static void
 om_copy_codes(OmenBuilder *builder, const int8 *codes)
 {
 	const uint32 *order = builder->graph->order;
-	Size		n = builder->n;
 	int			width = builder->width;
+	int			near_width = builder->near_width;
 
 	builder->rows = OmenAllocAligned(CurrentMemoryContext,
-									 mul_size(n, width));
-	builder->squares = MemoryContextAllocHuge(CurrentMemoryContext,
-											  mul_size(n, sizeof(int32)));
-	builder->inits = MemoryContextAllocHuge(CurrentMemoryContext,
-											mul_size(n, sizeof(int32)));
+									 mul_size(builder->n, width));
+	om_alloc_sums(&builder->all, builder->n);
+	builder->near = builder->all;
+	if (near_width < width)
+		om_alloc_sums(&builder->near, builder->n);
 	for (uint32 i = 0; i < builder->n; i++)
 	{
 		uint8	   *row = builder->rows + (Size) i * width;
@@ -300,7 +316,11 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 		if (i + 8 < builder->n)
 			__builtin_prefetch(codes + (Size) order[i + 8] * width);
 		OmenCodeToRow(width, codes + (Size) order[i] * width, row);
-		OmenRowSums(width, row, &builder->squares[i], &builder->inits[i]);
+		OmenRowSums(width, row, &builder->all.squares[i],
+					&builder->all.inits[i]);
+		if (near_width < width)
+			OmenRowSums(near_width, row, &builder->near.squares[i],
+						&builder->near.inits[i]);
 		if (i % 4096 == 0)
 			OmenBuildReport(builder, OMEN_PHASE_ORDER, builder->n,
 							builder->n);
@@ -308,7 +328,7 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 }
 
 /*
- * Set graph->order, cells, rows, squares and inits.
+ * Set graph->order, cells, rows, all and near.
  */
 void
 OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
@@ -318,7 +338,7 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
 												  ALLOCSET_DEFAULT_SIZES);
 	OmOrder		order = {0};
 	Size		n = builder->n;
-	int			width = builder->width;
+	int			width = builder->near_width;
 
 	order.builder = builder;
 	order.codes = codes;

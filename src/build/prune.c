@@ -74,7 +74,7 @@ om_scan_products(OmPrune *prune, uint32 node, const int32 *products,
 	for (uint32 i = 0; i < builder->n; i++)
 		if (i != node)
 			prune->flat_keys[n++] =
-				OmenMakeKey(OmenDistanceKey(builder->squares[node] -
+				OmenMakeKey(OmenDistanceKey(builder->all.squares[node] -
 											products[i]), i);
 	wanted = Min(n, builder->shape.candidates);
 	OmenPartitionKeys(prune->flat_keys, n, wanted);
@@ -120,6 +120,27 @@ om_find_candidates(OmPrune *prune, uint32 first, int count)
 								 OmenProducts(prune->flat, row), out);
 		}
 	}
+}
+
+/*
+ * Candidates that were found by some dimensions, in the order of all.
+ */
+static void
+om_measure_again(OmPrune *prune, uint32 node, uint64 *candidates, int n)
+{
+	OmenMatrix *matrix = prune->matrix;
+	uint32		nodes[OM_MAX_CANDIDATES];
+
+	for (int i = 0; i < n; i++)
+		nodes[i] = OmenKeyNode(candidates[i]);
+	OmenSetNodeColumns(matrix, prune->builder, n, nodes);
+	OmenSetNodeRows(matrix, prune->builder, 1, &node);
+	OmenMultiply(matrix, 1);
+	for (int i = 0; i < n; i++)
+		candidates[i] =
+			OmenMakeKey(OmenDistanceKey(matrix->base[0] -
+										matrix->products[i]), nodes[i]);
+	OmenSortKeys(candidates, n);
 }
 
 /*
@@ -208,7 +229,7 @@ om_choose(OmPrune *prune, const uint64 *candidates, int n, int most,
 
 /* Choose the forward links of a node. */
 static void
-om_prune_node(OmPrune *prune, uint32 node, const uint64 *candidates, int n)
+om_prune_node(OmPrune *prune, uint32 node, uint64 *candidates, int n)
 {
 	OmenBuilder *builder = prune->builder;
 	int			most = builder->shape.forward;
@@ -216,6 +237,8 @@ om_prune_node(OmPrune *prune, uint32 node, const uint64 *candidates, int n)
 	bool		chosen[OM_MAX_CANDIDATES] = {0};
 	int			out = 0;
 
+	if (n > 0 && builder->near_width < builder->width)
+		om_measure_again(prune, node, candidates, n);
 	if (n > 0)
 		om_choose(prune, candidates, n, most, chosen);
 	for (int i = 0; i < n; i++)
@@ -239,7 +262,7 @@ om_prefetch(const OmenBuilder *builder, const uint64 *candidates, int n)
 	{
 		const uint8 *row = OmenNodeRow(builder, OmenKeyNode(candidates[i]));
 
-		for (int j = 0; j < Min(builder->width, 512); j += 64)
+		for (int j = 0; j < builder->width; j += 64)
 			__builtin_prefetch(row + j);
 	}
 }
@@ -256,11 +279,11 @@ om_prune_nodes(OmPrune *prune)
 		om_find_candidates(prune, first, count);
 		for (int i = 0; i < count; i++)
 		{
-			const uint64 *candidates = prune->candidates + i * prune->stride;
+			uint64	   *candidates = prune->candidates + i * prune->stride;
 
-			if (i + 2 < count)
-				om_prefetch(builder, candidates + 2 * prune->stride,
-							prune->ncandidates[i + 2]);
+			if (i + 1 < count)
+				om_prefetch(builder, candidates + prune->stride,
+							prune->ncandidates[i + 1]);
 			om_prune_node(prune, first + i, candidates,
 						  prune->ncandidates[i]);
 		}

@@ -128,7 +128,7 @@ om_middle_node(const OmParts *parts, OmenMatrix *matrix, const uint32 *range,
 
 	for (int i = 0; i < n; i++)
 		nodes[i] = range[(uint64) i * size / n];
-	OmenMeanRow(parts->builder, n, nodes, sums, mean);
+	OmenMeanRow(parts->builder, matrix->width, n, nodes, sums, mean);
 	OmenSetNodeColumns(matrix, parts->builder, n, nodes);
 	matrix->rows[0] = mean;
 	OmenMultiply(matrix, 1);
@@ -148,9 +148,10 @@ om_fill_directory(OmParts *parts, uint32 most)
 	OmenBuilder *builder = parts->builder;
 	OmenGraph  *graph = builder->graph;
 	uint32		nparts = Min(parts->count, most);
-	OmenMatrix *matrix = OmenCreateMatrix(builder->width, OM_SAMPLE);
-	int32	   *sums = palloc(builder->width * sizeof(int32));
-	uint8	   *mean = palloc(builder->width);
+	int			width = builder->near_width;
+	OmenMatrix *matrix = OmenCreateMatrix(width, OM_SAMPLE);
+	int32	   *sums = palloc(width * sizeof(int32));
+	uint8	   *mean = palloc(width);
 	uint64	   *entries = palloc(most * sizeof(uint64));
 
 	OmenSortKeys(parts->sizes, parts->count);

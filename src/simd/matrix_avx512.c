@@ -15,7 +15,7 @@
 
 OM_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
-/* Rows and panels of a register block. */
+/* Rows of a register block: with 2 sums for each, 16 of 32 registers. */
 #define OM_ROWS		8
 
 static const int32_t om_iota[16] = {
@@ -77,15 +77,16 @@ om_pack(int width, int n, const uint8_t *const *rows, int8_t *panel)
 	}
 }
 
-/* Products of one block of OM_ROWS rows with one or two panels. */
+/* Products of nrows <= OM_ROWS rows with npanels <= 2 panels. */
 OM_INLINE void
-om_block(int width, const uint8_t *const *rows, const int8_t *panel,
-		 const int npanels, const int32_t *init, int32_t *const *out)
+om_block(int width, const int nrows, const uint8_t *const *rows,
+		 const int npanels, const int8_t *panel, const int32_t *init,
+		 int32_t *products, size_t stride)
 {
 	const int8_t *panel1 = panel + OMEN_PANEL_BYTES(width);
 	__m512i		sum[OM_ROWS][2];
 
-	for (int r = 0; r < OM_ROWS; r++)
+	for (int r = 0; r < nrows; r++)
 		sum[r][0] = sum[r][1] = _mm512_setzero_si512();
 	for (int i = 0; i < width; i += 4)
 	{
@@ -94,7 +95,7 @@ om_block(int width, const uint8_t *const *rows, const int8_t *panel,
 
 		if (npanels == 2)
 			b1 = _mm512_load_si512(panel1 + (size_t) i * OMEN_PANEL);
-		for (int r = 0; r < OM_ROWS; r++)
+		for (int r = 0; r < nrows; r++)
 		{
 			int32_t		dword;
 			__m512i		a;
@@ -110,46 +111,45 @@ om_block(int width, const uint8_t *const *rows, const int8_t *panel,
 	{
 		__m512i		b = _mm512_load_si512(init + p * OMEN_PANEL);
 
-		for (int r = 0; r < OM_ROWS; r++)
-			_mm512_store_si512(out[r] + p * OMEN_PANEL,
+		for (int r = 0; r < nrows; r++)
+			_mm512_store_si512(products + r * stride + p * OMEN_PANEL,
 							   _mm512_add_epi32(b, _mm512_slli_epi32(sum[r][p],
 																	 1)));
 	}
 }
 
-/*
- * A block that is not full repeats its last row, and writes it again: the
- * same values to the same place.
- */
+/* Products of nrows <= OM_ROWS rows with all panels. */
+OM_INLINE void
+om_blocks(int width, const int nrows, const uint8_t *const *rows, int npanels,
+		  const int8_t *panels, const int32_t *init, int32_t *products,
+		  size_t stride)
+{
+	int			p = 0;
+
+	for (; p + 2 <= npanels; p += 2)
+		om_block(width, nrows, rows, 2, panels + p * OMEN_PANEL_BYTES(width),
+				 init + p * OMEN_PANEL, products + p * OMEN_PANEL, stride);
+	if (p < npanels)
+		om_block(width, nrows, rows, 1, panels + p * OMEN_PANEL_BYTES(width),
+				 init + p * OMEN_PANEL, products + p * OMEN_PANEL, stride);
+}
+
 static void
 om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 			const int8_t *panels, const int32_t *init, int32_t *products,
 			size_t stride)
 {
-	for (int i = 0; i < nrows; i += OM_ROWS)
-	{
-		const uint8_t *row[OM_ROWS];
-		int32_t    *out[OM_ROWS];
-		int			p = 0;
+	int			r = 0;
 
-		for (int r = 0; r < OM_ROWS; r++)
-		{
-			int			j = i + r < nrows ? i + r : nrows - 1;
-
-			row[r] = rows[j];
-			out[r] = products + j * stride;
-		}
-		for (; p + 2 <= npanels; p += 2)
-		{
-			om_block(width, row, panels + p * OMEN_PANEL_BYTES(width), 2,
-					 init + p * OMEN_PANEL, out);
-			for (int r = 0; r < OM_ROWS; r++)
-				out[r] += 2 * OMEN_PANEL;
-		}
-		if (p < npanels)
-			om_block(width, row, panels + p * OMEN_PANEL_BYTES(width), 1,
-					 init + p * OMEN_PANEL, out);
-	}
+	for (; r + 8 <= nrows; r += 8)
+		om_blocks(width, 8, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
+	for (; r + 3 <= nrows; r += 3)
+		om_blocks(width, 3, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
+	for (; r < nrows; r++)
+		om_blocks(width, 1, rows + r, npanels, panels, init,
+				  products + r * stride, stride);
 }
 
 static void

@@ -154,9 +154,9 @@ make_mixture(const char *name, int width, int dims, uint32 n, int centres,
 }
 
 static Data
-make_uniform(int width, int dims, uint32 n)
+make_uniform(const char *name, int width, int dims, uint32 n)
 {
-	Data		data = new_data("uniform", width, n);
+	Data		data = new_data(name, width, n);
 
 	for (uint32 i = 0; i < data.n; i++)
 		for (int j = 0; j < dims; j++)
@@ -628,6 +628,24 @@ test_params(void)
 	free(data.codes);
 }
 
+/*
+ * Clusters that are smaller than a node's list of candidates: links to others
+ * come from the choice of neighbours alone.
+ */
+static void
+test_choice(void)
+{
+	Data		data = make_mixture("islands", 64, 16, 6000, 400, 100, 3);
+	OmenBuildParams params = default_params;
+	OmenGraph  *graph;
+
+	params.degree = 16;
+	graph = build_and_check(&data, params);
+	check_recall(&data, graph, 20, 0.8);
+	OmenFreeGraph(graph);
+	free(data.codes);
+}
+
 /* A second seed gives a second graph, as good. */
 static void
 test_seed(void)
@@ -783,13 +801,16 @@ main(int argc, char **argv)
 	{
 		test_names();
 		test_data(make_mixture("mixture", 64, 24, 8000, 50, 60, 20), 0.99);
-		test_data(make_uniform(32, 8, 8000), 0.99);
+		test_data(make_mixture("wide", 608, 600, 4000, 40, 20, 30), 0.97);
+		test_data(make_uniform("uniform", 32, 8, 8000), 0.99);
+		test_data(make_uniform("many dimensions", 32, 24, 12000), 0.94);
 		test_data(make_near_duplicates(5000), 0.85);
 		test_data(make_mixture("tight clusters", 128, 128, 8000, 80, 100, 2),
 				  0.98);
 		test_data(make_line(5000), 0.99);
 		test_seed();
 		test_params();
+		test_choice();
 		test_shapes();
 	}
 	printf("%d passed, %d failed\n", passed, failed);

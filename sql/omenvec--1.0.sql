@@ -745,3 +745,19 @@ CREATE FUNCTION omen_recall(
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION omen_recall(regclass, integer, integer, integer) IS 'share of the nearest rows that an omen index finds, measured on random rows of its table';
+
+-- What distances cost: it depends on dimensions and on where the values are.
+
+CREATE FUNCTION omen_distance_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+ALTER FUNCTION l2_distance(vector, vector) SUPPORT omen_distance_support;
+ALTER FUNCTION inner_product(vector, vector) SUPPORT omen_distance_support;
+ALTER FUNCTION vector_negative_inner_product(vector, vector) SUPPORT omen_distance_support;
+ALTER FUNCTION cosine_distance(vector, vector) SUPPORT omen_distance_support;
+ALTER FUNCTION l1_distance(vector, vector) SUPPORT omen_distance_support;
+ALTER FUNCTION l2_distance(halfvec, halfvec) SUPPORT omen_distance_support;
+ALTER FUNCTION inner_product(halfvec, halfvec) SUPPORT omen_distance_support;
+ALTER FUNCTION halfvec_negative_inner_product(halfvec, halfvec) SUPPORT omen_distance_support;
+ALTER FUNCTION cosine_distance(halfvec, halfvec) SUPPORT omen_distance_support;
+ALTER FUNCTION l1_distance(halfvec, halfvec) SUPPORT omen_distance_support;

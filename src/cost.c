@@ -1,12 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * cost.c
- *		What an index scan costs.
+ *		What an index scan costs, and what a distance costs.
  *
- * A scan pays nearly everything before its first row: the pending list, and
- * about ef_search pages with the distances computed on each.  Rows beyond the
- * ef_search first ones cost about a page each, which makes a scan of the whole
- * table dearer than sorting it.
+ * All constants were measured, and are in PostgreSQL's usual unit: one, which
+ * is seq_page_cost, stood for about 5 microseconds when sequential scans of
+ * cached tables were timed.
+ *
+ * The cost of a scan is no straight line.  A search for ef_search nodes comes
+ * before the first row, and its rows then cost next to nothing; beyond them
+ * each row costs several visits to nodes, as searches go on with twice the ef
+ * and look at all again.  The planner draws a straight line from start-up cost
+ * to total cost; so we lay it through the point that counts, the number of
+ * rows that the query will take, which follows from LIMIT and from the
+ * selectivity of the filter.
+ *
+ * A distance is a function with a cost of its own, by the size of the vectors
+ * and by where they are: values out of line (TOAST) cost many times as much as
+ * those in the row.  Without that, scanning and sorting the table would seem
+ * far cheaper than it is, since its pages hold nothing but pointers then.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +26,15 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/genam.h"
+#include "access/heaptoast.h"
+#include "nodes/supportnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
@@ -26,19 +43,156 @@
 #include "pending.h"
 
 /*
- * A search touches this many pages besides ef_search: directory, way to the
- * neighbourhood, TIDs.
+ * A segment is searched for this many nodes, plus so many for each of ef:
+ * beginning and directory, and nodes on the way and nodes that only seemed
+ * near.
  */
-#define OMEN_EXTRA_PAGES	20
+#define OMEN_FIRST_VISITS		20
+#define OMEN_VISITS_PER_EF		3
+
+/* A small segment's ef, besides twice its share. */
+#define OMEN_LEAST_EF			16
 
 /*
- * Hot pages are found in shared buffers nearly always, and a random page
- * access that hits them costs far less than random_page_cost says.
+ * Rows beyond ef: visits for each, over all rounds; and for each node, if the
+ * segment is read to its end.
  */
-#define OMEN_PAGE_COST_SHARE	0.1
+#define OMEN_VISITS_PER_ROW		8
+#define OMEN_VISITS_PER_NODE	3
 
-/* Distances computed with one SIMD instruction stream, per operator call. */
-#define OMEN_DISTANCES_PER_OPERATOR	8
+/* A page that is in shared buffers, as a share of random_page_cost. */
+#define OMEN_HOT_PAGE_SHARE		0.01
+
+/* A visit: operators at all, and bytes of code and edge codes for another. */
+#define OMEN_VISIT_OPERATORS	24
+#define OMEN_VISIT_BYTES		40
+
+/* A pending row: bytes of the vector that cost one more operator. */
+#define OMEN_PENDING_BYTES		512
+
+/* A distance as a function: bytes that cost one more operator. */
+#define OMEN_DISTANCE_BYTES		64
+
+/* Operators for each chunk of a value out of line. */
+#define OMEN_CHUNK_OPERATORS	100
+
+/*
+ * How many rows the query will take from the index: all, but for LIMIT or a
+ * cursor; more if some do not pass the filter.  A join may lose any share of
+ * its rows, so there the scan should be thought to go on.
+ */
+static double
+om_rows_wanted(PlannerInfo *root, IndexOptInfo *info)
+{
+	double		rows = Max(info->tuples, 1);
+	double		passing = Min(Max(info->rel->rows, 1), rows);
+	double		wanted = rows;
+
+	if (root->limit_tuples >= 0)
+		wanted = root->limit_tuples * (rows / passing);
+	else if (root->tuple_fraction > 0 && root->tuple_fraction < 1)
+		wanted = root->tuple_fraction * rows;
+	if (bms_membership(root->all_baserels) == BMS_MULTIPLE)
+		wanted = Max(wanted, 2.0 * omen_ef_search);
+	return Min(Max(wanted, 1), rows);
+}
+
+/*
+ * An access to a page of the index.  What fits the cache is taken to be in
+ * shared buffers: the pages near a few entries are visited all the time.
+ */
+static Cost
+om_page_cost(IndexOptInfo *info)
+{
+	double		random_cost;
+	double		missing = 0;
+
+	get_tablespace_page_costs(info->reltablespace, &random_cost, NULL);
+	if (info->pages > effective_cache_size)
+		missing = 1 - (double) effective_cache_size / info->pages;
+	return random_cost * Max(missing, OMEN_HOT_PAGE_SHARE);
+}
+
+/*
+ * The visits to nodes: *first for the first round, *more for the rounds that
+ * it takes to get the rows wanted.
+ */
+static void
+om_count_visits(const OmenMetaData *meta, double wanted, double *first,
+				double *more)
+{
+	double		total = 0;
+	uint32		i;
+
+	for (i = 0; i < meta->nsegments; i++)
+		total += meta->segments[i].ntids;
+	*first = *more = 0;
+	for (i = 0; i < meta->nsegments; i++)
+	{
+		const OmenSegmentData *segment = &meta->segments[i];
+		double		share = segment->ntids / total;
+		double		ef = Min(omen_ef_search,
+							 omen_ef_search * share * 2 + OMEN_LEAST_EF);
+
+		*first += Min(OMEN_FIRST_VISITS + OMEN_VISITS_PER_EF * ef,
+					  segment->nnodes);
+		if (wanted > omen_ef_search)
+			*more += Min(OMEN_VISITS_PER_ROW * wanted * share,
+						 (double) OMEN_VISITS_PER_NODE * segment->nnodes);
+	}
+}
+
+/* Each row of a pending list is compared. */
+static Cost
+om_pending_cost(const OmenMetaData *meta, const OmenLayout *layout,
+				const OmenPendingData *pending, Cost page_cost)
+{
+	double		pages = 0;
+	int			i;
+
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+		pages += pending->stripes[i].npages;
+	return pages * page_cost +
+		OmenPendingRows(layout, pending) * cpu_operator_cost *
+		(1 + (double) layout->pending_row_size / OMEN_PENDING_BYTES);
+}
+
+/*
+ * What the planner will miss of the heap's pages, for each row: it spreads
+ * those of a scan to the end over all rows, but the first rows are on a page
+ * of their own each.
+ */
+static Cost
+om_missed_heap_cost(PlannerInfo *root, IndexOptInfo *info, double wanted,
+					double loop_count)
+{
+	double		rows = Max(info->tuples, 1);
+	double		random_cost;
+	double		first;
+	double		all;
+
+	get_tablespace_page_costs(info->rel->reltablespace, &random_cost, NULL);
+	first = index_pages_fetched(wanted * loop_count, info->rel->pages,
+								info->pages, root) / (wanted * loop_count);
+	all = index_pages_fetched(rows * loop_count, info->rel->pages,
+							  info->pages, root) / (rows * loop_count);
+	return random_cost * Max(first - all, 0);
+}
+
+/* A path without an order: nothing that the index could do. */
+static void
+om_refuse(IndexPath *path, Cost *startup, Cost *total,
+		  Selectivity *selectivity, double *correlation, double *pages)
+{
+	*startup = get_float8_infinity();
+	*total = get_float8_infinity();
+	*selectivity = 0;
+	*correlation = 0;
+	*pages = 0;
+#if PG_VERSION_NUM >= 180000
+	path->path.disabled_nodes = 2;
+#endif
+}
 
 void
 omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
@@ -47,62 +201,139 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 				 double *indexPages)
 {
 	IndexOptInfo *info = path->indexinfo;
-	GenericCosts costs;
+	GenericCosts costs = {0};
+	QualCost	recheck;
 	Relation	index;
 	OmenMetaData meta;
 	OmenLayout	layout;
-	double		rows = Max(info->tuples, 1);
-	double		page_cost;
-	double		pages;
-	double		pending_pages = 0;
-	double		per_page_cpu;
-	double		graph_rows = 0;
-	int			i;
+	double		wanted = om_rows_wanted(root, info);
+	double		first;
+	double		more;
+	Cost		page_cost = om_page_cost(info);
+	Cost		visit_cost;
 
-	/* Without an order there is nothing that the index could do. */
 	if (path->indexorderbys == NIL)
 	{
-		*indexStartupCost = get_float8_infinity();
-		*indexTotalCost = get_float8_infinity();
-		*indexSelectivity = 0;
-		*indexCorrelation = 0;
-		*indexPages = 0;
-#if PG_VERSION_NUM >= 180000
-		path->path.disabled_nodes = 2;
-#endif
+		om_refuse(path, indexStartupCost, indexTotalCost, indexSelectivity,
+				  indexCorrelation, indexPages);
 		return;
 	}
 
-	MemSet(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
-
+	cost_qual_eval(&recheck, path->indexorderbys, root);
 	index = index_open(info->indexoid, NoLock);
 	OmenReadMeta(index, &meta);
 	index_close(index, NoLock);
 	OmenComputeLayout(&meta.frozen, &layout);
 
-	get_tablespace_page_costs(info->reltablespace, &page_cost, NULL);
-	page_cost *= OMEN_PAGE_COST_SHARE;
-	for (i = 0; i < meta.nsegments; i++)
-		graph_rows += meta.segments[i].ntids;
-	for (i = 0; i < OMEN_MAX_STRIPES; i++)
-		pending_pages += meta.pending.stripes[i].npages +
-			meta.sealed.stripes[i].npages;
-
-	/* A segment is searched for at least a few pages. */
-	pages = Min(omen_ef_search, graph_rows) +
-		OMEN_EXTRA_PAGES * meta.nsegments;
-	per_page_cpu = cpu_operator_cost *
-		(1 + meta.frozen.degree / OMEN_DISTANCES_PER_OPERATOR);
-
-	*indexStartupCost = costs.indexStartupCost +
-		pages * (page_cost + per_page_cpu) +
-		pending_pages * (page_cost + cpu_operator_cost *
-						 layout.pending_rows_per_page);
-	*indexTotalCost = *indexStartupCost +
-		Max(rows - omen_ef_search, 0) * (page_cost + per_page_cpu) +
-		rows * cpu_index_tuple_cost;
+	om_count_visits(&meta, wanted, &first, &more);
+	visit_cost = page_cost + cpu_operator_cost *
+		(OMEN_VISIT_OPERATORS +
+		 (double) (meta.frozen.degree * meta.frozen.edge_dims / BITS_PER_BYTE +
+				   meta.frozen.width) / OMEN_VISIT_BYTES);
+	*indexStartupCost = costs.indexStartupCost + recheck.startup +
+		first * visit_cost +
+		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +
+		om_pending_cost(&meta, &layout, &meta.sealed, page_cost);
+	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) *
+		(more * visit_cost / wanted + cpu_index_tuple_cost +
+		 recheck.per_tuple +
+		 om_missed_heap_cost(root, info, wanted, loop_count));
 	*indexSelectivity = costs.indexSelectivity;
 	*indexCorrelation = 0;
-	*indexPages = costs.numIndexPages;
+	*indexPages = info->pages;
+}
+
+/*
+ * Size of the vectors that a distance compares: that of a constant, or what
+ * the type modifier of a column says, where an element has 4 bytes at most.
+ * 0 if unknown.
+ */
+static double
+om_vector_size(List *args, List *vars)
+{
+	ListCell   *cell;
+
+	foreach(cell, args)
+	{
+		Const	   *value = lfirst(cell);
+
+		if (IsA(value, Const) && !value->constisnull &&
+			value->constlen == -1)
+			return toast_raw_datum_size(value->constvalue);
+	}
+	foreach(cell, vars)
+	{
+		Var		   *var = lfirst(cell);
+
+		if (var->vartypmod > 0)
+			return VARHDRSZ + sizeof(float) * ((double) var->vartypmod + 1);
+	}
+	return 0;
+}
+
+/*
+ * Is a column of a table kept out of line?  Statistics tell, for the width
+ * that ANALYZE finds in a row is that of a pointer then.  Without, we guess.
+ */
+static bool
+om_is_toasted(PlannerInfo *root, Var *var, double size)
+{
+	RangeTblEntry *rte;
+	int32		width;
+
+	if (var->varlevelsup > 0 || IS_SPECIAL_VARNO(var->varno) ||
+		var->varattno <= 0)
+		return false;
+	rte = planner_rt_fetch(var->varno, root);
+	if (rte->rtekind != RTE_RELATION)
+		return false;
+	width = get_attavgwidth(rte->relid, var->varattno);
+	return width > 0 ? width < size / 2 : size > TOAST_TUPLE_TARGET;
+}
+
+/* Cost of a distance, given the call's arguments. */
+static Cost
+om_distance_cost(PlannerInfo *root, List *args)
+{
+	List	   *vars = pull_var_clause((Node *) args,
+									   PVC_RECURSE_AGGREGATES |
+									   PVC_RECURSE_WINDOWFUNCS |
+									   PVC_RECURSE_PLACEHOLDERS);
+	double		size = om_vector_size(args, vars);
+	double		operators = 1 + size / OMEN_DISTANCE_BYTES;
+	ListCell   *cell;
+
+	foreach(cell, vars)
+		if (root != NULL && om_is_toasted(root, lfirst(cell), size))
+			operators += OMEN_CHUNK_OPERATORS *
+				ceil(size / TOAST_MAX_CHUNK_SIZE);
+	list_free(vars);
+	return operators * cpu_operator_cost;
+}
+
+PG_FUNCTION_INFO_V1(omen_distance_support);
+
+/*
+ * omen_distance_support(internal) returns internal
+ *
+ * Planner support function of the functions behind the distance operators.
+ */
+Datum
+omen_distance_support(PG_FUNCTION_ARGS)
+{
+	SupportRequestCost *request = (SupportRequestCost *) PG_GETARG_POINTER(0);
+	Node	   *call;
+	List	   *args = NIL;
+
+	if (!IsA(request, SupportRequestCost))
+		PG_RETURN_POINTER(NULL);
+	call = request->node;
+	if (call != NULL && IsA(call, FuncExpr))
+		args = ((FuncExpr *) call)->args;
+	else if (call != NULL && IsA(call, OpExpr))
+		args = ((OpExpr *) call)->args;
+	request->startup = 0;
+	request->per_tuple = om_distance_cost(request->root, args);
+	PG_RETURN_POINTER(request);
 }

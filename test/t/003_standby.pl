@@ -102,7 +102,7 @@ my $load = IPC::Run::start(
 		DO $$
 		BEGIN
 			PERFORM set_config('omen.pending_limit', '1000', false);
-			FOR i IN 1 .. 60 LOOP
+			FOR i IN 1 .. 250 LOOP
 				INSERT INTO tab (v) SELECT vectors(100, 6);
 				DELETE FROM tab WHERE id IN (SELECT id FROM tab ORDER BY id LIMIT 100);
 				COMMIT;

@@ -54,11 +54,13 @@
 #define OMEN_LEAST_EF			16
 
 /*
- * Rows beyond ef: visits for each, over all rounds; and for each node, if the
- * segment is read to its end.
+ * Rows beyond ef: visits for each, over all rounds; visits for each node, if
+ * the segment is read to its end; and operators for each row on its way
+ * through heaps and queues that grow out of the CPU's caches.
  */
 #define OMEN_VISITS_PER_ROW		8
 #define OMEN_VISITS_PER_NODE	3
+#define OMEN_ROW_OPERATORS		200
 
 /* A page that is in shared buffers, as a share of random_page_cost. */
 #define OMEN_HOT_PAGE_SHARE		0.01
@@ -211,6 +213,7 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		more;
 	Cost		page_cost = om_page_cost(info);
 	Cost		visit_cost;
+	Cost		row_cost;
 
 	if (path->indexorderbys == NIL)
 	{
@@ -235,10 +238,12 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		first * visit_cost +
 		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +
 		om_pending_cost(&meta, &layout, &meta.sealed, page_cost);
-	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) *
-		(more * visit_cost / wanted + cpu_index_tuple_cost +
-		 recheck.per_tuple +
-		 om_missed_heap_cost(root, info, wanted, loop_count));
+	row_cost = cpu_index_tuple_cost + recheck.per_tuple +
+		om_missed_heap_cost(root, info, wanted, loop_count);
+	if (wanted > omen_ef_search)
+		row_cost += more * visit_cost / wanted +
+			OMEN_ROW_OPERATORS * cpu_operator_cost;
+	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) * row_cost;
 	*indexSelectivity = costs.indexSelectivity;
 	*indexCorrelation = 0;
 	*indexPages = info->pages;

@@ -5,7 +5,9 @@
  *
  * A sample of the table's blocks is read first, to learn how to code vectors.
  * Then the table is scanned, each vector is coded as it comes, the batch
- * builder makes a graph of all codes at once, and the segment is written.
+ * builder makes a graph of all codes at once, and the segment is written.  What
+ * does not fit maintenance_work_mem lies in temporary files meanwhile
+ * (store.c).
  *
  * A table of few rows gets no graph: its rows go to the pending list, which
  * is scanned exactly.
@@ -60,8 +62,8 @@ typedef struct OmenBuildState
 	uint32		nsample;
 
 	/* rows of a graph, or the first rows as elements while few */
+	OmenStore  *store;
 	OmenRows   *rows;
-	Size		memory_limit;
 	double		indtuples;		/* indexed so far */
 	MemoryContext tuple_context;	/* reset after each tuple */
 
@@ -99,6 +101,7 @@ static void
 om_report(OmenBuildState *state, int phase, uint32 done, uint32 total)
 {
 	CHECK_FOR_INTERRUPTS();
+	OmenStoreRelax(state->store);
 	if (phase != state->phase)
 	{
 		const int	what[] = {
@@ -218,8 +221,8 @@ om_sample(OmenBuildState *state)
 	BlockSamplerData sampler;
 
 	om_report(state, OMEN_PROGRESS_SAMPLE, 0, OMEN_SAMPLE_ROWS);
-	state->sample = palloc_extended(mul_size(OMEN_SAMPLE_ROWS, bytes),
-									MCXT_ALLOC_HUGE);
+	state->sample = OmenStoreAlloc(state->store, CurrentMemoryContext,
+								   mul_size(OMEN_SAMPLE_ROWS, bytes));
 	BlockSampler_Init(&sampler, nblocks, OMEN_SAMPLE_BLOCKS,
 					  (uint32) state->frozen.seed);
 	while (BlockSampler_HasMore(&sampler) && state->nsample < OMEN_SAMPLE_ROWS)
@@ -233,29 +236,6 @@ om_sample(OmenBuildState *state)
 		om_report(state, OMEN_PROGRESS_SAMPLE, state->nsample,
 				  OMEN_SAMPLE_ROWS);
 	}
-}
-
-/* What is collected must fit maintenance_work_mem, the graph included. */
-static void
-om_check_memory(OmenBuildState *state)
-{
-	Size		needed = OmenBuildingMemory(&state->frozen,
-											state->rows->ntids);
-	double		rows;
-
-	if (needed <= state->memory_limit)
-		return;
-	rows = Max(state->heap->rd_rel->reltuples, state->rows->ntids);
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-			 errmsg("building index \"%s\" needs more memory than maintenance_work_mem allows",
-					RelationGetRelationName(state->index)),
-			 errdetail("The first %u rows need %zu MB; maintenance_work_mem is %d MB.",
-					   state->rows->ntids, needed / (1024 * 1024) + 1,
-					   maintenance_work_mem / 1024),
-			 errhint("Set maintenance_work_mem to at least %zu MB.",
-					 OmenBuildingMemory(&state->frozen, rows * 1.1) /
-					 (1024 * 1024) + 1)));
 }
 
 static void
@@ -274,11 +254,8 @@ om_scan_callback(Relation index, ItemPointer tid, Datum *values,
 		OmenAddRow(state->rows, &info, tid);
 		state->indtuples++;
 		if (state->rows->ntids % OMEN_REPORT_STEP == 0)
-		{
-			om_check_memory(state);
 			om_report(state, OMEN_PROGRESS_SCAN, state->rows->ntids,
 					  Max(state->heap->rd_rel->reltuples, 0));
-		}
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->tuple_context);
@@ -307,25 +284,29 @@ static double
 om_build_graph(OmenBuildState *state)
 {
 	double		reltuples;
+	OmenStoreUse use;
 
 	state->quantizer = OmenCreateQuantizer(state->index, &state->frozen,
 										   state->sample, state->nsample);
-	pfree(state->sample);
+	OmenStoreFree(state->store, state->sample);
 
-	state->rows = OmenMakeRows(state->frozen.width,
+	state->rows = OmenMakeRows(state->store, state->frozen.width,
 							   Max(state->heap->rd_rel->reltuples, 0));
 	om_report(state, OMEN_PROGRESS_SCAN, 0,
 			  Max(state->heap->rd_rel->reltuples, 0));
 	reltuples = table_index_build_scan(state->heap, state->index,
 									   state->indexInfo, true, true,
 									   om_scan_callback, state, NULL);
-	om_check_memory(state);
 	OmenRowsDone(state->rows);
 
 	OmenLockProducer(state->index);
 	OmenPublishRows(state->index, &state->frozen, state->rows, 0, false,
 					om_report_build, om_report_page, state);
 	OmenUnlockProducer(state->index);
+	use = OmenStoreGetUse(state->store);
+	elog(DEBUG1, "omen index \"%s\": used %zu MB of memory and %zu MB of temporary files",
+		 RelationGetRelationName(state->index),
+		 use.most_memory / (1024 * 1024), use.most_files / (1024 * 1024));
 	elog(DEBUG1, "omen index \"%s\": %u rows, %u nodes of %u dimensions (edges: %u), degree %u",
 		 RelationGetRelationName(state->index), state->rows->ntids,
 		 state->rows->ncodes, state->frozen.width, state->frozen.edge_dims,
@@ -355,7 +336,7 @@ omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 	state.index = index;
 	state.indexInfo = indexInfo;
 	state.opclass = OmenGetOpclass(index);
-	state.memory_limit = (Size) maintenance_work_mem * 1024;
+	state.store = OmenCreateStore((Size) maintenance_work_mem * 1024);
 	state.tuple_context = AllocSetContextCreate(context, "omen build tuple",
 												ALLOCSET_DEFAULT_SIZES);
 	om_choose_frozen(&state.frozen, index, state.opclass);

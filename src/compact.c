@@ -26,7 +26,7 @@
 /* A segment joins a merge if the rest is at least this share of it. */
 #define OMEN_MERGE_RATIO	4
 
-/* Segments that stay after a flush, if memory allows. */
+/* Segments that stay after a flush. */
 #define OMEN_WANTED_SEGMENTS	3
 
 /* Share of dead rows above which VACUUM rewrites a segment. */
@@ -51,17 +51,6 @@ om_live_rows(const OmenSegmentData *segment)
 	return segment->ntids - Min(segment->ndead, segment->ntids);
 }
 
-Size
-OmenBuildingMemory(const OmenFrozen *frozen, double n)
-{
-	OmenBuildParams params;
-	uint32		rows = Min(n, PG_INT32_MAX);
-
-	OmenFillBuildParams(frozen, &params);
-	return add_size(OmenRowsMemoryFor(frozen->width, rows),
-					OmenBuildMemory(&params, rows));
-}
-
 void
 OmenFillBuildParams(const OmenFrozen *frozen, OmenBuildParams *params)
 {
@@ -70,7 +59,6 @@ OmenFillBuildParams(const OmenFrozen *frozen, OmenBuildParams *params)
 	params->ef_construction = frozen->ef_construction;
 	params->chunk_size = frozen->chunk_size;
 	params->seed = frozen->seed;
-	params->memory_limit = (Size) maintenance_work_mem * 1024;
 }
 
 OmenQuantizer *
@@ -195,6 +183,7 @@ OmenPublishRows(Relation index, const OmenFrozen *frozen, OmenRows *rows,
 		OmenGraph  *graph;
 
 		OmenFillBuildParams(frozen, &params);
+		params.store = rows->store;
 		graph = OmenBuildGraph(&params, rows->codes, rows->ncodes,
 							   build_progress, arg);
 		OmenWriteSegment(index, frozen, rows, graph, page_progress, arg,
@@ -349,8 +338,8 @@ om_read_tids(OmenCompaction *compaction, const OmenSegmentData *segment)
 	OmenTid    *tids;
 	uint32		p;
 
-	tids = palloc_extended(mul_size(segment->ntids, sizeof(OmenTid)),
-						   MCXT_ALLOC_HUGE);
+	tids = OmenStoreAlloc(compaction->rows->store, CurrentMemoryContext,
+						  mul_size(segment->ntids, sizeof(OmenTid)));
 	for (p = 0; p < npages; p++)
 	{
 		uint32		first = p * OMEN_TIDS_PER_PAGE;
@@ -409,33 +398,32 @@ om_read_segment(OmenCompaction *compaction, const OmenSegmentData *segment)
 		}
 		UnlockReleaseBuffer(buffer);
 	}
-	pfree(tids);
+	OmenStoreFree(compaction->rows->store, tids);
 }
 
 static void
-om_check_interrupts(void *arg, OmenBuildPhase phase, uint32 done,
-					uint32 total)
+om_build_tick(void *arg, OmenBuildPhase phase, uint32 done, uint32 total)
 {
 	CHECK_FOR_INTERRUPTS();
+	OmenStoreRelax(arg);
 }
 
 static void
-om_check_interrupts_page(void *arg, uint32 done, uint32 total)
+om_page_tick(void *arg, uint32 done, uint32 total)
 {
 	CHECK_FOR_INTERRUPTS();
+	OmenStoreRelax(arg);
 }
 
 /*
  * Which segments to merge with "rows" pending rows: a bit mask.  Smaller ones
  * come first; each joins if it is not too large for the company that it would
- * find, or if too many segments would stay.  What does not fit
- * maintenance_work_mem stays as it is, as long as the metapage has room.
+ * find, or if too many segments would stay.
  */
 static uint32
 om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 				   uint64 rows)
 {
-	Size		limit = (Size) maintenance_work_mem * 1024;
 	uint64		total = rows;
 	uint32		chosen = 0;
 	uint32		left = meta->nsegments;
@@ -458,7 +446,6 @@ om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 	while (left > 0)
 	{
 		uint32		next = OMEN_MAX_SEGMENTS;
-		uint64		merged;
 
 		for (i = 0; i < meta->nsegments; i++)
 			if (!(chosen & (1U << i)) &&
@@ -466,15 +453,11 @@ om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 				 om_live_rows(&meta->segments[i]) <
 				 om_live_rows(&meta->segments[next])))
 				next = i;
-		merged = total + om_live_rows(&meta->segments[next]);
 		if (left + (total > 0 ? 1 : 0) <= OMEN_WANTED_SEGMENTS &&
 			om_live_rows(&meta->segments[next]) > OMEN_MERGE_RATIO * total)
 			break;
-		if (left < OMEN_MAX_SEGMENTS - 1 &&
-			OmenBuildingMemory(&meta->frozen, merged) > limit)
-			break;
 		chosen |= 1U << next;
-		total = merged;
+		total += om_live_rows(&meta->segments[next]);
 		left--;
 	}
 	return chosen;
@@ -529,15 +512,17 @@ OmenCompact(Relation index, OmenCompactScope scope)
 			compaction->quantizer = om_train_from_sealed(compaction);
 		else
 			compaction->quantizer = compaction->cache->quantizer;
-		compaction->rows = OmenMakeRows(meta->frozen.width, rows);
+		compaction->rows =
+			OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024),
+						 meta->frozen.width, rows);
 		for (i = 0; i < meta->nsegments; i++)
 			if (chosen & (1U << i))
 				om_read_segment(compaction, &meta->segments[i]);
 		om_read_sealed(compaction);
 		OmenRowsDone(compaction->rows);
 		OmenPublishRows(index, &meta->frozen, compaction->rows, chosen,
-						meta->sealed.owner != 0, om_check_interrupts,
-						om_check_interrupts_page, NULL);
+						meta->sealed.owner != 0, om_build_tick, om_page_tick,
+						compaction->rows->store);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

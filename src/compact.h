@@ -40,9 +40,6 @@ extern void OmenPublishRows(Relation index, const OmenFrozen *frozen,
 extern void OmenFillBuildParams(const OmenFrozen *frozen,
 								OmenBuildParams *params);
 
-/* Bytes that building n rows into a segment takes. */
-extern Size OmenBuildingMemory(const OmenFrozen *frozen, double n);
-
 /*
  * Set the index's quantizer, trained from a sample of n vectors of "dims"
  * floats, and return it.

@@ -52,18 +52,39 @@ om_hash_code(const OmenRows *rows, uint32 i)
 #define SH_STORE_HASH
 #define SH_GET_HASH(tb, entry) (entry)->hash
 #define SH_SCOPE static inline
+#define SH_USE_NONDEFAULT_ALLOCATOR
 #define SH_DEFINE
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-/*
- * Grow an array of elements of "size" bytes, by a quarter so that little is
- * wasted; large ones are moved by the kernel's page tables, not by copying.
- */
-static void *
-om_grow(void *array, uint32 nelements, Size size)
+/* The table is as large as some of the arrays, and lies in the store too. */
+static inline void *
+omen_codes_allocate(omen_codes_hash *table, Size size)
 {
-	return repalloc_huge(array, mul_size(nelements, size));
+	OmenRows   *rows = table->private_data;
+	void	   *memory = OmenStoreAlloc(rows->store, rows->context, size);
+
+	memset(memory, 0, size);
+	return memory;
+}
+
+static inline void
+omen_codes_free(omen_codes_hash *table, void *memory)
+{
+	OmenStoreFree(((OmenRows *) table->private_data)->store, memory);
+}
+
+/* Make room for n elements of "size" bytes each. */
+static void *
+om_grow(OmenRows *rows, void *array, uint32 n, Size size)
+{
+	return OmenStoreRealloc(rows->store, array, mul_size(n, size));
+}
+
+static void *
+om_make(OmenRows *rows, uint32 n, Size size)
+{
+	return OmenStoreAlloc(rows->store, rows->context, mul_size(n, size));
 }
 
 static uint32
@@ -79,7 +100,7 @@ om_larger(uint32 n)
 }
 
 OmenRows *
-OmenMakeRows(uint32 width, double expected)
+OmenMakeRows(OmenStore *store, uint32 width, double expected)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "omen rows",
@@ -89,16 +110,14 @@ OmenMakeRows(uint32 width, double expected)
 	uint32		n = Max(OMEN_FIRST_ROWS, Min(expected, PG_INT32_MAX));
 
 	rows->context = context;
+	rows->store = store;
 	rows->width = width;
 	rows->maxcodes = n;
 	rows->maxtids = n;
-	rows->codes = MemoryContextAllocHuge(context, mul_size(n, width));
-	rows->infos = MemoryContextAllocHuge(context,
-										 mul_size(n, sizeof(OmenCodeInfo)));
-	rows->tids = MemoryContextAllocHuge(context,
-										mul_size(n, sizeof(ItemPointerData)));
-	rows->tid_codes = MemoryContextAllocHuge(context,
-											 mul_size(n, sizeof(uint32)));
+	rows->codes = om_make(rows, n, width);
+	rows->infos = om_make(rows, n, sizeof(OmenCodeInfo));
+	rows->tids = om_make(rows, n, sizeof(ItemPointerData));
+	rows->tid_codes = om_make(rows, n, sizeof(uint32));
 	rows->hash = omen_codes_create(context, n, rows);
 	MemoryContextSwitchTo(old);
 	return rows;
@@ -110,8 +129,8 @@ OmenNextCode(OmenRows *rows)
 	if (rows->ncodes == rows->maxcodes)
 	{
 		rows->maxcodes = om_larger(rows->maxcodes);
-		rows->codes = om_grow(rows->codes, rows->maxcodes, rows->width);
-		rows->infos = om_grow(rows->infos, rows->maxcodes,
+		rows->codes = om_grow(rows, rows->codes, rows->maxcodes, rows->width);
+		rows->infos = om_grow(rows, rows->infos, rows->maxcodes,
 							  sizeof(OmenCodeInfo));
 	}
 	return OM_CODE(rows, rows->ncodes);
@@ -126,9 +145,9 @@ OmenAddRow(OmenRows *rows, const OmenCodeInfo *info, ItemPointer tid)
 	if (rows->ntids == rows->maxtids)
 	{
 		rows->maxtids = om_larger(rows->maxtids);
-		rows->tids = om_grow(rows->tids, rows->maxtids,
+		rows->tids = om_grow(rows, rows->tids, rows->maxtids,
 							 sizeof(ItemPointerData));
-		rows->tid_codes = om_grow(rows->tid_codes, rows->maxtids,
+		rows->tid_codes = om_grow(rows, rows->tid_codes, rows->maxtids,
 								  sizeof(uint32));
 	}
 
@@ -152,20 +171,6 @@ OmenRowsDone(OmenRows *rows)
 {
 	omen_codes_destroy(rows->hash);
 	rows->hash = NULL;
-}
-
-Size
-OmenRowsMemory(const OmenRows *rows)
-{
-	return MemoryContextMemAllocated(rows->context, true);
-}
-
-/* Without the duplicate finder. */
-Size
-OmenRowsMemoryFor(uint32 width, double n)
-{
-	return n * (width + sizeof(OmenCodeInfo) + sizeof(ItemPointerData) +
-				sizeof(uint32));
 }
 
 void

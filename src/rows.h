@@ -12,12 +12,14 @@
 #define OMEN_ROWS_H
 
 #include "quantizer.h"
+#include "store.h"
 
 struct omen_codes_hash;
 
 typedef struct OmenRows
 {
 	MemoryContext context;		/* owner of everything below */
+	OmenStore  *store;			/* of the arrays */
 	uint32		width;
 	uint32		ncodes;			/* distinct codes */
 	uint32		maxcodes;
@@ -34,7 +36,8 @@ typedef struct OmenRows
  * An empty collection in a new child of CurrentMemoryContext, with room for
  * about "expected" rows at first; it grows as needed.
  */
-extern OmenRows *OmenMakeRows(uint32 width, double expected);
+extern OmenRows *OmenMakeRows(OmenStore *store, uint32 width,
+							  double expected);
 
 /*
  * Where to put the next code: width bytes, valid until the next call of any
@@ -46,10 +49,6 @@ extern void OmenAddRow(OmenRows *rows, const OmenCodeInfo *info,
 
 /* The duplicate finder is not needed once all rows are there. */
 extern void OmenRowsDone(OmenRows *rows);
-
-/* Bytes in use, and bytes that n rows of this width take. */
-extern Size OmenRowsMemory(const OmenRows *rows);
-extern Size OmenRowsMemoryFor(uint32 width, double n);
 
 extern void OmenFreeRows(OmenRows *rows);
 

@@ -222,6 +222,12 @@ om_write_slots(OmenWriter *writer)
 	}
 }
 
+static void *
+om_alloc(OmenWriter *writer, Size size)
+{
+	return OmenStoreAlloc(writer->rows->store, CurrentMemoryContext, size);
+}
+
 /*
  * Where each node's TIDs start, and the TIDs in the order of the nodes:
  * counting sort.
@@ -236,14 +242,13 @@ om_sort_tids(OmenWriter *writer)
 	uint32		sum = 0;
 	uint32		i;
 
-	next = palloc_extended(mul_size(rows->ncodes, sizeof(uint32)),
-						   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	sorted = palloc_extended(mul_size(rows->ntids, sizeof(ItemPointerData)),
-							 MCXT_ALLOC_HUGE);
-	writer->first_tid = palloc_extended(mul_size(rows->ncodes + 1,
-												 sizeof(uint32)),
-										MCXT_ALLOC_HUGE);
+	next = om_alloc(writer, mul_size(rows->ncodes, sizeof(uint32)));
+	sorted = om_alloc(writer, mul_size(rows->ntids,
+									   sizeof(ItemPointerData)));
+	writer->first_tid = om_alloc(writer, mul_size(rows->ncodes + 1,
+												  sizeof(uint32)));
 
+	memset(next, 0, rows->ncodes * sizeof(uint32));
 	for (i = 0; i < rows->ntids; i++)
 		next[rows->tid_codes[i]]++;
 	for (i = 0; i < graph->n; i++)
@@ -258,7 +263,7 @@ om_sort_tids(OmenWriter *writer)
 	writer->first_tid[graph->n] = sum;
 	for (i = 0; i < rows->ntids; i++)
 		sorted[next[rows->tid_codes[i]]++] = rows->tids[i];
-	pfree(next);
+	OmenStoreFree(rows->store, next);
 	return sorted;
 }
 
@@ -368,8 +373,8 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 	for (i = 0; i < segment->nextents; i++)
 		OmenLogExtent(index, segment->extents[i]);
 
-	pfree(tids);
-	pfree(writer.first_tid);
+	OmenStoreFree(rows->store, tids);
+	OmenStoreFree(rows->store, writer.first_tid);
 }
 
 /*

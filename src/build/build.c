@@ -180,9 +180,10 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 	builder.near_width = om_near_width(params, n);
 	builder.n = n;
 	builder.graph = graph;
+	graph->store = params->store;
 	graph->n = n;
 	graph->degree = params->degree;
-	graph->order = MemoryContextAllocHuge(result,
+	graph->order = OmenBuildAlloc(&builder, result,
 										  mul_size(n, sizeof(uint32)));
 
 	MemoryContextSwitchTo(work);
@@ -201,9 +202,9 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 void
 OmenFreeGraph(OmenGraph *graph)
 {
-	pfree(graph->order);
-	pfree(graph->neighbors);
-	pfree(graph->degrees);
+	OmenStoreFree(graph->store, graph->order);
+	OmenStoreFree(graph->store, graph->neighbors);
+	OmenStoreFree(graph->store, graph->degrees);
 	pfree(graph->directory);
 	pfree(graph);
 }

@@ -16,6 +16,8 @@
 
 #include "postgres.h"
 
+#include "store.h"
+
 /* Limits of OmenBuildParams.degree. */
 #define OMEN_BUILD_MIN_DEGREE	4
 #define OMEN_BUILD_MAX_DEGREE	200
@@ -29,8 +31,7 @@ typedef struct OmenBuildParams
 	int			chunk_size;		/* vectors of a level-1 cluster, counting
 								 * each vector once */
 	uint64		seed;			/* of every random choice */
-	Size		memory_limit;	/* bytes; compared by the caller with
-								 * OmenBuildMemory() */
+	OmenStore  *store;			/* where large arrays are allocated */
 } OmenBuildParams;
 
 /*
@@ -40,6 +41,7 @@ typedef struct OmenBuildParams
  */
 typedef struct OmenGraph
 {
+	OmenStore  *store;			/* that the arrays by node are from */
 	uint32		n;				/* nodes */
 	int			degree;			/* row length of neighbors */
 	uint32	   *order;			/* input row of each node */
@@ -83,7 +85,7 @@ extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
  * distinct; it is read only, and not kept.  progress may be NULL.
  *
  * The graph is allocated in CurrentMemoryContext, as is all working memory,
- * freed again on return.  Raises an error only on lack of memory, or where
+ * freed again on return; what is large comes from params->store.  Raises an error only on lack of memory, or where
  * progress does.
  */
 extern OmenGraph *OmenBuildGraph(const OmenBuildParams *params,

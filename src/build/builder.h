@@ -133,7 +133,14 @@ typedef struct OmenMatrix
  * matrix.c
  */
 
-/* Allocate without limit on the size, aligned to a cache line. */
+/* A large array, which belongs to a memory context. */
+static inline void *
+OmenBuildAlloc(const OmenBuilder *builder, MemoryContext context, Size size)
+{
+	return OmenStoreAlloc(builder->params->store, context, size);
+}
+
+/* Allocate scratch memory, aligned to a cache line. */
 extern void *OmenAllocAligned(MemoryContext context, Size size);
 
 /* 8-bit codes to the row form of matrix.h. */

@@ -204,9 +204,9 @@ OmenAssignClusters(OmenBuilder *builder)
 	Size		n = mul_size(builder->n, builder->shape.fanout);
 	uint32	   *first_piece;
 
-	builder->clusters = MemoryContextAllocHuge(result,
+	builder->clusters = OmenBuildAlloc(builder, result,
 											   mul_size(n, sizeof(uint32)));
-	builder->members = MemoryContextAllocHuge(result,
+	builder->members = OmenBuildAlloc(builder, result,
 											  mul_size(n, sizeof(uint32)));
 	MemoryContextSwitchTo(scratch);
 	work.builder = builder;

@@ -203,7 +203,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 	OmCluster	cluster = {0};
 	uint16	   *positions;
 
-	builder->lines = OmenAllocAligned(result, mul_size(nlines, line_size));
+	builder->lines = OmenBuildAlloc(builder, result, mul_size(nlines, line_size));
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;

@@ -165,16 +165,16 @@ OmenLinkNodes(OmenBuilder *builder)
 	Size		first = 0;
 
 	work.builder = builder;
-	work.end = MemoryContextAllocHuge(scratch, mul_size(n, sizeof(Size)));
+	work.end = OmenBuildAlloc(builder, scratch, mul_size(n, sizeof(Size)));
 	memset(work.end, 0, n * sizeof(Size));
-	work.offers = MemoryContextAllocHuge(scratch,
+	work.offers = OmenBuildAlloc(builder, scratch,
 										 mul_size(om_count_offers(&work),
 												  sizeof(uint64)));
 	om_fill_offers(&work);
-	graph->neighbors = MemoryContextAllocHuge(result,
+	graph->neighbors = OmenBuildAlloc(builder, result,
 											  mul_size(mul_size(n, graph->degree),
 													   sizeof(uint32)));
-	graph->degrees = MemoryContextAllocHuge(result,
+	graph->degrees = OmenBuildAlloc(builder, result,
 											mul_size(n, sizeof(uint16)));
 	for (uint32 node = 0; node < builder->n; node++)
 	{

@@ -287,12 +287,12 @@ om_split(OmOrder *order, uint32 from, uint32 to, int depth)
 }
 
 static void
-om_alloc_sums(OmenSums *sums, uint32 n)
+om_alloc_sums(OmenBuilder *builder, OmenSums *sums)
 {
-	Size		size = mul_size(n, sizeof(int32));
+	Size		size = mul_size(builder->n, sizeof(int32));
 
-	sums->squares = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	sums->inits = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	sums->squares = OmenBuildAlloc(builder, CurrentMemoryContext, size);
+	sums->inits = OmenBuildAlloc(builder, CurrentMemoryContext, size);
 }
 
 /* Rows and sums, in the order of graph->order. */
@@ -303,12 +303,12 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	int			width = builder->width;
 	int			near_width = builder->near_width;
 
-	builder->rows = OmenAllocAligned(CurrentMemoryContext,
+	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
 									 mul_size(builder->n, width));
-	om_alloc_sums(&builder->all, builder->n);
+	om_alloc_sums(builder, &builder->all);
 	builder->near = builder->all;
 	if (near_width < width)
-		om_alloc_sums(&builder->near, builder->n);
+		om_alloc_sums(builder, &builder->near);
 	for (uint32 i = 0; i < builder->n; i++)
 	{
 		uint8	   *row = builder->rows + (Size) i * width;
@@ -352,9 +352,9 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
 	pg_prng_seed(&order.prng, builder->params->seed);
 
 	MemoryContextSwitchTo(scratch);
-	order.spare = MemoryContextAllocHuge(scratch,
+	order.spare = OmenBuildAlloc(builder, scratch,
 										 mul_size(n, sizeof(uint32)));
-	order.part = MemoryContextAllocHuge(scratch, mul_size(n, sizeof(uint16)));
+	order.part = OmenBuildAlloc(builder, scratch, mul_size(n, sizeof(uint16)));
 	order.matrix = OmenCreateMatrix(width, OM_SPLIT_LEADERS);
 	order.leader_rows = palloc(OM_SPLIT_LEADERS * width);
 	order.block = palloc(OMEN_BLOCK_ROWS * width);

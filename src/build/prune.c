@@ -305,11 +305,11 @@ OmenChooseNeighbors(OmenBuilder *builder)
 	Size		total = mul_size(builder->n, builder->shape.forward);
 	OmPrune    *prune;
 
-	builder->forward = MemoryContextAllocHuge(result,
+	builder->forward = OmenBuildAlloc(builder, result,
 											  mul_size(total, sizeof(uint32)));
 	builder->forward_distance =
-		MemoryContextAllocHuge(result, mul_size(total, sizeof(uint16)));
-	builder->nforward = MemoryContextAllocHuge(result, builder->n);
+		OmenBuildAlloc(builder, result, mul_size(total, sizeof(uint16)));
+	builder->nforward = OmenBuildAlloc(builder, result, builder->n);
 
 	MemoryContextSwitchTo(scratch);
 	prune = palloc0(sizeof(OmPrune));

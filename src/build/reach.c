@@ -86,10 +86,10 @@ om_number_parts(OmParts *parts)
 
 	for (uint32 node = 0; node < n; node++)
 		parts->count += up[node] == node;
-	parts->sizes = MemoryContextAllocHuge(CurrentMemoryContext,
+	parts->sizes = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
 										  mul_size(parts->count,
 												   sizeof(uint64)));
-	parts->first = MemoryContextAllocHuge(CurrentMemoryContext,
+	parts->first = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
 										  mul_size(parts->count,
 												   sizeof(uint32)));
 	parts->count = 0;
@@ -194,8 +194,8 @@ OmenChooseEntries(OmenBuilder *builder)
 
 	MemoryContextSwitchTo(scratch);
 	parts.builder = builder;
-	parts.up = MemoryContextAllocHuge(scratch, size);
-	parts.nodes = MemoryContextAllocHuge(scratch, size);
+	parts.up = OmenBuildAlloc(builder, scratch, size);
+	parts.nodes = OmenBuildAlloc(builder, scratch, size);
 	om_unite(&parts);
 	om_number_parts(&parts);
 	most = Max(OmenEntryCount(builder->n), Min(parts.count, OM_MAX_ENTRIES));
@@ -371,8 +371,8 @@ OmenConnectNodes(OmenBuilder *builder)
 	uint32		root = builder->graph->directory[0];
 
 	reach.builder = builder;
-	reach.parent = MemoryContextAllocHuge(scratch, size);
-	reach.queue = MemoryContextAllocHuge(scratch, size);
+	reach.parent = OmenBuildAlloc(builder, scratch, size);
+	reach.queue = OmenBuildAlloc(builder, scratch, size);
 	memset(reach.parent, 0xff, size);
 	om_flood(&reach, root, root);
 	om_gather_strays(&reach);

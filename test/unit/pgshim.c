@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pgshim.h"
+#include "store.h"
 
 #include "storage/shmem.h"
 #include "utils/memutils.h"
@@ -185,4 +186,20 @@ mul_size(Size a, Size b)
 	if (a != 0 && b > SIZE_MAX / a)
 		shim_die("size overflow");
 	return a * b;
+}
+
+/*
+ * A store without limit: the tests are about the algorithm, and a store's
+ * files are as good as memory to it.
+ */
+void *
+OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
+{
+	return MemoryContextAllocHuge(context, size);
+}
+
+void
+OmenStoreFree(OmenStore *store, void *array)
+{
+	pfree(array);
 }

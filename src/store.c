@@ -1,0 +1,313 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *		Large arrays within a limit of memory.
+ *
+ * An array in a file is made by writing zeros through fd.c - which counts them
+ * against temp_file_limit, and reports a full disk as an error - and mapping
+ * the result.  All blocks of the file exist before it is mapped, so that no
+ * access to the mapping can run out of space.
+ *
+ * Each array registers a callback with its memory context, which unmaps and
+ * closes it.  When a transaction aborts, its resource owner has closed
+ * temporary files before memory contexts go; the callback leaves them alone
+ * then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "access/xact.h"
+#include "commands/tablespace.h"
+#include "lib/ilist.h"
+#include "storage/fd.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#include "store.h"
+
+/* Smaller arrays are not worth a file. */
+#define OMEN_LEAST_FILE		((Size) 256 * 1024)
+
+#define OMEN_ALIGNMENT		64
+
+/*
+ * Pages of files that may be in the address space, in kilobytes beyond those
+ * that were there before, and page faults after which it is worth to look.
+ */
+#define OMEN_MANY_PAGES		(16 * 1024)
+#define OMEN_MANY_FAULTS	64
+
+/* Zeros are written in pieces of this size. */
+#define OMEN_ZEROS			((Size) 128 * 1024)
+
+typedef struct OmenArray
+{
+	dlist_node	node;			/* in store->arrays */
+	OmenStore  *store;
+	MemoryContext context;
+	MemoryContextCallback callback;
+	void	   *data;
+	Size		size;
+	void	   *memory;			/* what palloc gave; NULL: in a file */
+	File		file;
+} OmenArray;
+
+struct OmenStore
+{
+	Size		limit;
+	OmenStoreUse use;
+	dlist_head	arrays;
+	char	   *zeros;
+	long		faults;			/* of the process, when last looked at */
+	long		base;			/* kilobytes of files, before there were any */
+};
+
+/*
+ * Kilobytes of files in the address space of this process, the pages of shared
+ * memory not counted; 0 if the system does not tell.
+ */
+static long
+om_resident_files(void)
+{
+	FILE	   *status = AllocateFile("/proc/self/status", "r");
+	char		line[128];
+	long		result = 0;
+
+	if (status == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), status) != NULL)
+		if (sscanf(line, "RssFile: %ld", &result) == 1)
+			break;
+	FreeFile(status);
+	return result;
+}
+
+OmenStore *
+OmenCreateStore(Size limit)
+{
+	OmenStore  *store = palloc0(sizeof(OmenStore));
+
+	store->limit = limit;
+	dlist_init(&store->arrays);
+	store->zeros = palloc0(OMEN_ZEROS);
+	store->base = om_resident_files();
+	return store;
+}
+
+static Size
+om_round_to_page(Size size)
+{
+	Size		page = BLCKSZ;
+
+	return (add_size(size, page - 1)) / page * page;
+}
+
+/* Make the file of an array "size" bytes long. */
+static void
+om_extend_file(OmenArray *array, Size from, Size size)
+{
+	while (from < size)
+	{
+		Size		n = Min(OMEN_ZEROS, size - from);
+		int			written = FileWrite(array->file, array->store->zeros, n,
+										from, WAIT_EVENT_BUFFILE_WRITE);
+
+		if (written != n)
+		{
+			if (written >= 0)
+				errno = ENOSPC;
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write to temporary file: %m")));
+		}
+		from += n;
+	}
+}
+
+static void
+om_map_file(OmenArray *array)
+{
+	void	   *data = mmap(NULL, om_round_to_page(array->size),
+							PROT_READ | PROT_WRITE, MAP_SHARED,
+							FileGetRawDesc(array->file), 0);
+
+	if (data == MAP_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not map temporary file: %m")));
+	array->data = data;
+}
+
+static void
+om_unmap_file(OmenArray *array)
+{
+	if (array->data != NULL)
+		munmap(array->data, om_round_to_page(array->size));
+	array->data = NULL;
+}
+
+static void
+om_count(OmenStore *store)
+{
+	OmenStoreUse *use = &store->use;
+
+	use->most_memory = Max(use->most_memory, use->memory);
+	use->most_files = Max(use->most_files, use->files);
+}
+
+/* Give back what an array holds; the array itself stays. */
+static void
+om_release(OmenArray *array, bool with_memory)
+{
+	OmenStore  *store = array->store;
+
+	if (array->memory != NULL)
+	{
+		store->use.memory -= array->size;
+		if (with_memory)
+			pfree(array->memory);
+		array->memory = NULL;
+	}
+	else if (array->file >= 0)
+	{
+		om_unmap_file(array);
+		store->use.files -= array->size;
+		if (IsTransactionState())
+			FileClose(array->file);
+		array->file = -1;
+	}
+}
+
+/* The context goes, and with it memory, but not mappings and files. */
+static void
+om_context_gone(void *arg)
+{
+	OmenArray  *array = arg;
+
+	om_release(array, false);
+	dlist_delete(&array->node);
+}
+
+/* Fill an array that has nothing yet. */
+static void
+om_acquire(OmenArray *array, Size size)
+{
+	OmenStore  *store = array->store;
+
+	array->size = size;
+	if (size < OMEN_LEAST_FILE || store->use.memory + size <= store->limit)
+	{
+		array->memory = MemoryContextAllocHuge(array->context,
+											   add_size(size,
+														OMEN_ALIGNMENT));
+		array->data = (void *) TYPEALIGN(OMEN_ALIGNMENT, array->memory);
+		store->use.memory += size;
+	}
+	else
+	{
+		PrepareTempTablespaces();
+		array->file = OpenTemporaryFile(false);
+		store->use.files += size;
+		om_extend_file(array, 0, om_round_to_page(size));
+		om_map_file(array);
+	}
+	om_count(store);
+}
+
+void *
+OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
+{
+	OmenArray  *array = MemoryContextAllocZero(context, sizeof(OmenArray));
+
+	array->store = store;
+	array->context = context;
+	array->file = -1;
+	array->callback.func = om_context_gone;
+	array->callback.arg = array;
+	dlist_push_head(&store->arrays, &array->node);
+	MemoryContextRegisterResetCallback(context, &array->callback);
+	om_acquire(array, size);
+	return array->data;
+}
+
+static OmenArray *
+om_find(OmenStore *store, void *data)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &store->arrays)
+	{
+		OmenArray  *array = dlist_container(OmenArray, node, iter.cur);
+
+		if (array->data == data)
+			return array;
+	}
+	elog(ERROR, "array is not in store");
+}
+
+void *
+OmenStoreRealloc(OmenStore *store, void *data, Size size)
+{
+	OmenArray  *array = om_find(store, data);
+	OmenArray	old = *array;
+
+	if (array->memory == NULL)
+	{
+		om_unmap_file(array);
+		om_extend_file(array, om_round_to_page(old.size),
+					   om_round_to_page(size));
+		store->use.files += size - old.size;
+		array->size = size;
+		om_map_file(array);
+		om_count(store);
+		return array->data;
+	}
+	array->memory = NULL;
+	store->use.memory -= old.size;
+	om_acquire(array, size);
+	memcpy(array->data, old.data, old.size);
+	pfree(old.memory);
+	return array->data;
+}
+
+/* The callback stays registered, and finds nothing to do. */
+void
+OmenStoreFree(OmenStore *store, void *data)
+{
+	OmenArray  *array = om_find(store, data);
+
+	om_release(array, true);
+	array->data = NULL;
+}
+
+void
+OmenStoreRelax(OmenStore *store)
+{
+	struct rusage usage;
+	dlist_iter	iter;
+
+	if (store->use.files == 0 || getrusage(RUSAGE_SELF, &usage) != 0 ||
+		usage.ru_minflt - store->faults < OMEN_MANY_FAULTS)
+		return;
+	store->faults = usage.ru_minflt;
+	if (om_resident_files() - store->base < OMEN_MANY_PAGES)
+		return;
+	dlist_foreach(iter, &store->arrays)
+	{
+		OmenArray  *array = dlist_container(OmenArray, node, iter.cur);
+
+		if (array->file >= 0 && array->data != NULL)
+			(void) madvise(array->data, om_round_to_page(array->size),
+						   MADV_DONTNEED);
+	}
+}
+
+OmenStoreUse
+OmenStoreGetUse(const OmenStore *store)
+{
+	return store->use;
+}

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.h
+ *		Large arrays within a limit of memory.
+ *
+ * A build works on arrays that may be larger than maintenance_work_mem.  A
+ * store gives out memory as long as its limit allows; what goes beyond lies in
+ * temporary files, mapped into the address space.  To the algorithm both are
+ * the same, so that its result does not depend on the limit; the kernel's page
+ * cache makes the files as fast as memory where there is memory, and writes
+ * them out where there is not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef OMEN_STORE_H
+#define OMEN_STORE_H
+
+#include "postgres.h"
+
+typedef struct OmenStore OmenStore;
+
+/*
+ * A store with a limit in bytes, in CurrentMemoryContext, which must live as
+ * long as all that is allocated from it.
+ */
+extern OmenStore *OmenCreateStore(Size limit);
+
+/*
+ * Allocate an array that belongs to a memory context: it is freed when that is
+ * reset or deleted, or by OmenStoreFree.  Aligned to 64 bytes; not zeroed.
+ *
+ * Raises an error if there is no memory, no space on disk (SQLSTATE 53100) or
+ * temp_file_limit is exceeded (53400).
+ */
+extern void *OmenStoreAlloc(OmenStore *store, MemoryContext context,
+							Size size);
+
+/* Make an array larger, as repalloc does; it may move. */
+extern void *OmenStoreRealloc(OmenStore *store, void *array, Size size);
+
+extern void OmenStoreFree(OmenStore *store, void *array);
+
+/*
+ * Let go of the pages of files that this process has touched, if these are
+ * many by now: they stay in the page cache and come back at the next access.
+ * To be called every few milliseconds of work, so that the process's own share
+ * of memory stays small.
+ */
+extern void OmenStoreRelax(OmenStore *store);
+
+/* Bytes in memory and in files, now and at most. */
+typedef struct OmenStoreUse
+{
+	Size		memory;
+	Size		files;
+	Size		most_memory;
+	Size		most_files;
+} OmenStoreUse;
+
+extern OmenStoreUse OmenStoreGetUse(const OmenStore *store);
+
+#endif							/* OMEN_STORE_H */

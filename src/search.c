@@ -415,6 +415,7 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 														layout->entry_a_offset),
 											query->norm2, query->scale,
 											query->shift, limit, estimates);
+		search->nestimates += OMEN_LANES;
 		while (mask != 0)
 		{
 			int			lane = __builtin_ctz(mask);

@@ -302,7 +302,10 @@ class Runner:
 
 
 def message(error):
-    return str(error).strip().split("\n")[0]
+    """Return what an error says, and what it advises, in one line."""
+    return " ".join(line for line in (
+        error.diag.message_primary or str(error).strip().split("\n")[0],
+        error.diag.message_hint) if line)
 
 
 def choose(options, rows):

@@ -32,8 +32,11 @@ def short(value):
 
 
 def mark(ax, values, text):
-    """Mark these values, and no others, on the logarithmic axis of x."""
-    ticks = sorted(set(values))
+    """Mark values on the logarithmic axis of x, as far as there is room."""
+    ticks = []
+    for value in sorted(set(values)):
+        if not ticks or value > 1.5 * ticks[-1]:
+            ticks.append(value)
     ax.set_xscale("log")
     ax.set_xticks(ticks, [text(x) for x in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/xloginsert.h"
+#include "commands/tablespace.h"
 #include "miscadmin.h"
 #include "storage/buf_internals.h"
 #include "storage/lmgr.h"
@@ -434,15 +435,22 @@ OmenLogExtent(Relation index, OmenExtent extent)
 						  extent.start + extent.nblocks, true);
 }
 
+/*
+ * While a page lock is held, no other heavyweight lock may be taken (but for
+ * extending a relation), so what a producer wants to know from catalogs is
+ * looked up before: where temporary files go.
+ */
 void
 OmenLockProducer(Relation index)
 {
+	PrepareTempTablespaces();
 	LockPage(index, OMEN_METAPAGE, ExclusiveLock);
 }
 
 bool
 OmenTryLockProducer(Relation index)
 {
+	PrepareTempTablespaces();
 	return ConditionalLockPage(index, OMEN_METAPAGE, ExclusiveLock);
 }
 

@@ -13,10 +13,11 @@
  *
  * The limit is the distance of the ef-th nearest node visited, in this or any
  * segment searched before.  Nothing with an estimate beyond it enters the
- * frontier, and the search ends when the nearest of the frontier is beyond it.  To continue a search with a larger
- * ef, the neighbours of the nodes visited so far are looked at again, since
- * some of them are now within the limit: this costs the usual search nothing,
- * and as ef doubles each time, at most as much again.
+ * frontier, and the search ends when the nearest of the frontier is beyond it.
+ * To continue a search with a larger ef, the neighbours of the nodes visited
+ * so far are looked at again, since some of them are now within the limit:
+ * this costs the usual search nothing, and as ef doubles each time, at most as
+ * much again.
  *
  *-------------------------------------------------------------------------
  */

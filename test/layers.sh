@@ -43,8 +43,9 @@ only "$(echo simd/*)" "$c_library|simd/[a-z0-9_]+\.h"
 # Types know the kernels, but nothing of the access method.
 never "$(echo types/*)" "build/.*|${upper/omenversion.h|/}"
 
-# The builder works on arrays: no page, relation or catalog.
-never "$(echo build/*)" "types/.*|$upper|(access|catalog|executor)/.*"
+# The builder works on arrays from a store: no page, relation or catalog.
+never "$(echo build/*)" \
+	"types/.*|${upper/store.h|/}|(access|catalog|executor)/.*"
 never "$(echo build/*)" 'storage/([^s]|s[^h]).*'
 never "$(echo build/*)" 'utils/rel(cache)?\.h'
 

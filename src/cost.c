@@ -55,12 +55,12 @@
 
 /*
  * Rows beyond ef: visits for each, over all rounds; visits for each node, if
- * the segment is read to its end; and operators for each row on its way
- * through heaps and queues that grow out of the CPU's caches.
+ * the segment is read to its end; and operators for each row and round, for
+ * heaps, hash tables and queues that grow out of the CPU's caches.
  */
 #define OMEN_VISITS_PER_ROW		8
 #define OMEN_VISITS_PER_NODE	3
-#define OMEN_ROW_OPERATORS		200
+#define OMEN_ROW_OPERATORS		150
 
 /* A page that is in shared buffers, as a share of random_page_cost. */
 #define OMEN_HOT_PAGE_SHARE		0.01
@@ -242,7 +242,8 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		om_missed_heap_cost(root, info, wanted, loop_count);
 	if (wanted > omen_ef_search)
 		row_cost += more * visit_cost / wanted +
-			OMEN_ROW_OPERATORS * cpu_operator_cost;
+			OMEN_ROW_OPERATORS * cpu_operator_cost *
+			log2(wanted / omen_ef_search);
 	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) * row_cost;
 	*indexSelectivity = costs.indexSelectivity;
 	*indexCorrelation = 0;

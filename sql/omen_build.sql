@@ -78,16 +78,30 @@ SELECT pg_temp.compare('tb', 'v', '<->', '[3,2,1]', 3000);
 SET omen.ef_search = 10000;
 DROP TABLE tb;
 
--- a build never takes more memory than it may
+-- what does not fit maintenance_work_mem goes to temporary files, and gives
+-- the same pages but for the first, which has the time of the build
+CREATE TABLE tb (v vector(100)) WITH (autovacuum_enabled = off);
+INSERT INTO tb SELECT pg_temp.vectors(5000, 100);
 SET maintenance_work_mem = '1MB';
-CREATE TABLE tb (v vector(100));
-INSERT INTO tb SELECT pg_temp.vectors(2000, 100);
-\set VERBOSITY terse
 CREATE INDEX ib ON tb USING omen (v);
-\set VERBOSITY default
 RESET maintenance_work_mem;
-CREATE INDEX ib ON tb USING omen (v);
+CREATE INDEX ib2 ON tb USING omen (v);
 SELECT * FROM omen_check('ib', true);
+CHECKPOINT;
+SELECT length(a) = length(b) AS same_length, count(*) > 100 AS many_pages,
+	count(*) FILTER (WHERE substr(a, block * 8192 + 11, 8182) <>
+		substr(b, block * 8192 + 11, 8182)) AS different
+	FROM pg_read_binary_file(pg_relation_filepath('ib')) a,
+		pg_read_binary_file(pg_relation_filepath('ib2')) b,
+		generate_series(1, length(a) / 8192 - 1) block
+	GROUP BY 1;
+SET maintenance_work_mem = '1MB';
+INSERT INTO tb SELECT pg_temp.vectors(2500, 100);
+DELETE FROM tb WHERE ctid IN (SELECT ctid FROM tb LIMIT 3000);
+VACUUM tb;
+SELECT * FROM omen_check('ib', true);
+SELECT pg_temp.compare('tb', 'v', '<->', array_fill(0.3, ARRAY[100])::vector::text, 5000);
+RESET maintenance_work_mem;
 DROP TABLE tb;
 
 -- dimensions

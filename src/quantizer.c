@@ -39,6 +39,15 @@
 /* Relative error to be allowed for sums of floats made elsewhere. */
 #define OMEN_FLOAT_SLACK	1e-5
 
+/*
+ * Squared lengths between which sums of squares of floats neither overflow nor
+ * lose their small terms, nor do products of two such vectors; and what such
+ * losses may make of a product.
+ */
+#define OMEN_MIN_NORM2	1e-30
+#define OMEN_MAX_NORM2	1e30
+#define OMEN_LOST_PRODUCT	1e-37
+
 #define OMEN_FLOATS_PER_PAGE (OMEN_PAGE_ROOM / sizeof(float))
 
 /* |x| by its upper 15 bits: exponent and 7 bits of the mantissa. */
@@ -134,6 +143,14 @@ om_norm2(uint32 n, const float *x)
 			sum += (double) x[i] * x[i];
 	}
 	return sum;
+}
+
+bool
+OmenIsBeyond(OmenMetric metric, double norm2)
+{
+	return metric != OMEN_METRIC_L2 &&
+		(norm2 > OMEN_MAX_NORM2 ||
+		 (metric == OMEN_METRIC_COSINE && norm2 < OMEN_MIN_NORM2));
 }
 
 /*
@@ -389,10 +406,12 @@ OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
 		info->excess = (norm2 - quantizer->max_norm2) / step2;
 
 	/*
-	 * Sums that overflowed say nothing about the vector: code it as the mean,
-	 * at an infinite distance from it, which is true of any vector.
+	 * Sums that overflowed, here or in the operator, say nothing about the
+	 * vector: code it as the mean, at an infinite distance from it, which is
+	 * true of any vector.
 	 */
-	if (!isfinite(info->error) || !isfinite(info->excess))
+	if (!isfinite(info->error) || !isfinite(info->excess) ||
+		OmenIsBeyond(quantizer->frozen.metric, norm2))
 	{
 		memset(code, 0, quantizer->frozen.width);
 		info->norm2 = 0;
@@ -506,10 +525,9 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 
 	/* A query too large for floats: every bound becomes trivial. */
 	if (!finite)
-	{
 		memset(x, 0, width * sizeof(float));
+	if (!finite || OmenIsBeyond(quantizer->frozen.metric, norm2))
 		query->slack = get_float8_infinity();
-	}
 	query->norm2 = om_round_fine(width, x, query->fine, &query->fine_scale,
 								 &query->error);
 	om_round_coarse(edge_dims, x, query);
@@ -546,7 +564,7 @@ om_bound_product(const OmenQuantizer *quantizer, const OmenQuery *query,
 		OMEN_FLOAT_SLACK * query->norm *
 		(length + quantizer->mean_norm / quantizer->step) + query->slack;
 	product = -(product + error) * quantizer->step * quantizer->step /
-		query->factor;
+		query->factor - OMEN_LOST_PRODUCT;
 	return isnan(product) ? -get_float8_infinity() : product;
 }
 
@@ -566,7 +584,8 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
 		query->slack - OMEN_FLOAT_SLACK * sqrt(info->norm2);
 	bound = Max(bound, 0) * quantizer->step;
 	if (quantizer->frozen.metric == OMEN_METRIC_L2)
-		return bound * (1.0 - OMEN_FLOAT_SLACK);
+		return bound * bound < OMEN_MIN_NORM2 ? 0 :
+			bound * (1.0 - OMEN_FLOAT_SLACK);
 	return Max(bound * bound / 2 - OMEN_FLOAT_SLACK, 0);
 }
 

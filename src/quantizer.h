@@ -91,6 +91,13 @@ extern OmenQuantizer *OmenLoadQuantizer(Relation index,
 										void *memory);
 
 /*
+ * Is a vector of this squared length beyond what the metric's operator, which
+ * adds up squares or products of floats, can handle?  Its value then means
+ * nothing, and anything bounds it.
+ */
+extern bool OmenIsBeyond(OmenMetric metric, double norm2);
+
+/*
  * Code one vector, given as the elements of its datum.  False if vectors like
  * this are not indexed (zero vector under cosine distance).
  */

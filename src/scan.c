@@ -253,9 +253,11 @@ om_pending_bound(const OmenScan *so, const OmenCache *cache, const void *row)
 				k->half_cosine(dims, q, row, &dot, &norm_a, &norm_b);
 			else
 				k->cosine(dims, q, row, &dot, &norm_a, &norm_b);
-			value = -(double) dot -
+			if (OmenIsBeyond(OMEN_METRIC_IP, norm_a) ||
+				OmenIsBeyond(OMEN_METRIC_IP, norm_b))
+				return -get_float8_infinity();
+			return -(double) dot - 1e-37 -
 				1e-5 * sqrt((double) norm_a * (double) norm_b);
-			return isnan(value) ? -get_float8_infinity() : value;
 		default:
 			if (half)
 				k->half_cosine(dims, q, row, &dot, &norm_a, &norm_b);
@@ -263,9 +265,10 @@ om_pending_bound(const OmenScan *so, const OmenCache *cache, const void *row)
 				k->cosine(dims, q, row, &dot, &norm_a, &norm_b);
 			if (so->query.undefined)
 				return get_float8_nan();
-			value = 1.0 - dot / sqrt((double) norm_a * (double) norm_b);
-			/* norms that overflow or vanish: any value is possible */
-			return isfinite(value) ? value - 1e-5 : -get_float8_infinity();
+			if (OmenIsBeyond(OMEN_METRIC_COSINE, norm_a) ||
+				OmenIsBeyond(OMEN_METRIC_COSINE, norm_b))
+				return -get_float8_infinity();
+			return 1.0 - dot / sqrt((double) norm_a * (double) norm_b) - 1e-5;
 	}
 }
 

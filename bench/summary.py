@@ -138,17 +138,20 @@ def vacuum_rows():
             ] + curve_rows(lambda r: r["vacuum"]["query"], TARGETS[1:3])
 
 
-def build_figure(build):
-    return (Figure(text="error") if "error" in build
-            else Figure(build["seconds"]))
-
-
 def memory_rows(report):
     sizes = {size: None for method in report["methods"].values()
              for size in method.get("memory", ())}
-    return [Row("CREATE INDEX with " + size, -1, duration,
-                lambda r, size=size: build_figure(r["memory"][size]))
-            for size in sizes]
+
+    def get(key, size):
+        def figure(result):
+            build = result["memory"][size]
+            return Figure(text="error") if "error" in build else build[key]
+        return figure
+
+    return [row for size in sizes for row in (
+        Row("CREATE INDEX with " + size, -1, duration, get("seconds", size)),
+        Row("peak private memory with " + size, -1, megabytes,
+            get("peak_memory", size)))]
 
 
 def growth_rows(report):

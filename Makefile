@@ -4,6 +4,7 @@
 #   make installcheck         regression tests against a running server
 #   make test                 every test, on throw-away clusters
 #   make demo                 60,000 real images, indexed and searched
+#   make bench                figures, beside pgvector's where it is installed
 
 EXTENSION = omenvec
 MODULE_big = omenvec
@@ -42,6 +43,6 @@ src/omenversion.h: FORCE
 		"$$(sed -n "s/^default_version = '\(.*\)'/\1/p" omenvec.control)" \
 		"$(or $(OMEN_GIT),unknown)" >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-FORCE:
+.PHONY: FORCE
 
 include test/test.mk

@@ -239,5 +239,5 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 	return add_size(mul_size(n, base + forward + Max(pairs, links)),
 					OmenMatrixMemory(params->width,
 									 n <= OMEN_FLAT_NODES ? n :
-									 OMEN_MAX_LEADERS));
+									 OMEN_MAX_LEADERS, OMEN_BLOCK_ROWS));
 }

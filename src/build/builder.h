@@ -115,18 +115,20 @@ typedef struct OmenBuilder
 	uint8	   *nforward;
 } OmenBuilder;
 
-/* A matrix to be: columns, and room for the products of a block of rows. */
+/* A matrix to be: columns, rows, and room for their products. */
 typedef struct OmenMatrix
 {
 	int			width;
 	int			max_columns;
+	int			max_rows;
 	int			npanels;
 	const uint8 **column_rows;	/* max_columns, scratch of the functions */
 	int8	   *panels;
 	int32	   *init;			/* max_columns */
-	int32	   *products;		/* OMEN_BLOCK_ROWS rows of max_columns */
-	const uint8 *rows[OMEN_BLOCK_ROWS];
-	int32		base[OMEN_BLOCK_ROWS];
+	const uint8 **rows;			/* max_rows */
+	int32	   *base;			/* max_rows */
+	Size		stride;			/* columns of all panels */
+	int32	   *products;		/* max_rows rows of stride */
 } OmenMatrix;
 
 /*
@@ -154,13 +156,13 @@ extern void OmenRowSums(int width, const uint8 *row, int32 *squares,
  * A matrix over the first width dimensions, builder->near_width or all, in
  * CurrentMemoryContext; max_columns is rounded up to full panels.
  */
-extern OmenMatrix *OmenCreateMatrix(int width, int max_columns);
-extern Size OmenMatrixMemory(int width, int max_columns);
+extern OmenMatrix *OmenCreateMatrix(int width, int max_columns, int max_rows);
+extern Size OmenMatrixMemory(int width, int max_columns, int max_rows);
 
 /* The n rows at column_rows become the columns; init of each is set. */
 extern void OmenSetColumns(OmenMatrix *matrix, int n);
 
-/* Nodes become the columns, or the rows (at most OMEN_BLOCK_ROWS). */
+/* Nodes become the columns, or the rows. */
 extern void OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder,
 							   int n, const uint32 *nodes);
 extern void OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder,
@@ -176,10 +178,13 @@ extern void OmenMultiply(OmenMatrix *matrix, int n);
 /* The same from a panel on; products of panels before are left as they are. */
 extern void OmenMultiplyFrom(OmenMatrix *matrix, int n, int panel);
 
+/* Products of the first n of matrix->rows, which are also the columns. */
+extern void OmenSquare(OmenMatrix *matrix, int n);
+
 static inline int32 *
 OmenProducts(OmenMatrix *matrix, int row)
 {
-	return matrix->products + (Size) row * matrix->max_columns;
+	return matrix->products + row * matrix->stride;
 }
 
 /*

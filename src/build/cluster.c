@@ -96,7 +96,7 @@ om_assign_block(OmAssignment *work, uint32 from, int n)
 		nodes[r] = from + r;
 	OmenSetNodeRows(near, builder, n, nodes);
 	OmenMultiply(near, n);
-	omen_matrix->select(n, near->npanels, near->products, near->max_columns,
+	omen_matrix->select(n, near->npanels, near->products, near->stride,
 						near->base, 2, fanout, work->labels, keys);
 	for (int r = 0; r < n; r++)
 		for (int i = 0; i < fanout; i++)
@@ -212,14 +212,14 @@ OmenAssignClusters(OmenBuilder *builder)
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));
 	work.counts = palloc0(nleaders * sizeof(Size));
-	work.near = OmenCreateMatrix(builder->near_width, near);
+	work.near = OmenCreateMatrix(builder->near_width, near, OMEN_BLOCK_ROWS);
 	work.near_leaders = palloc(near * sizeof(uint32));
 	work.labels = palloc(work.near->max_columns * sizeof(uint16));
 	for (int i = 0; i < work.near->max_columns; i++)
 		work.labels[i] = i;
 	if (nleaders > OMEN_MAX_LEADERS)
 	{
-		work.all = OmenCreateMatrix(builder->near_width, nleaders);
+		work.all = OmenCreateMatrix(builder->near_width, nleaders, 1);
 		work.keys = palloc(nleaders * sizeof(uint64));
 		work.middle = palloc(builder->near_width);
 		work.sums = palloc(builder->near_width * sizeof(int32));

@@ -56,7 +56,7 @@ om_leaf(OmCluster *cluster, const uint16 *positions, int n)
 	OmenMatrix *matrix = cluster->matrix;
 	uint32		nodes[OMEN_MAX_LEAF];
 	uint16		labels[OMEN_MAX_LEAF + OMEN_PANEL];
-	uint32		keys[OMEN_BLOCK_ROWS * 16];
+	uint32		keys[OMEN_MAX_LEAF * 16];
 
 	if (n <= 0)
 		return;
@@ -64,22 +64,17 @@ om_leaf(OmCluster *cluster, const uint16 *positions, int n)
 	memcpy(labels, positions, n * sizeof(uint16));
 	memset(labels + n, 0, OMEN_PANEL * sizeof(uint16));
 	OmenSetNodeColumns(matrix, cluster->builder, n, nodes);
-	for (int i = 0; i < n; i += OMEN_BLOCK_ROWS)
-	{
-		int			rows = Min(OMEN_BLOCK_ROWS, n - i);
-
-		OmenSetNodeRows(matrix, cluster->builder, rows, nodes + i);
-		OmenMultiply(matrix, rows);
-		for (int r = 0; r < rows; r++)
-			OmenProducts(matrix, r)[i + r] = OMEN_NO_PRODUCT;
-		omen_matrix->select(rows, matrix->npanels, matrix->products,
-							matrix->max_columns, matrix->base, shape->groups,
-							shape->nearest, labels, keys);
-		for (int r = 0; r < rows; r++)
-			memcpy(cluster->lines + positions[i + r] * shape->line_keys,
-				   keys + r * shape->line_keys,
-				   shape->line_keys * sizeof(uint32));
-	}
+	OmenSetNodeRows(matrix, cluster->builder, n, nodes);
+	OmenSquare(matrix, n);
+	for (int i = 0; i < n; i++)
+		OmenProducts(matrix, i)[i] = OMEN_NO_PRODUCT;
+	omen_matrix->select(n, matrix->npanels, matrix->products, matrix->stride,
+						matrix->base, shape->groups, shape->nearest, labels,
+						keys);
+	for (int i = 0; i < n; i++)
+		memcpy(cluster->lines + positions[i] * shape->line_keys,
+			   keys + i * shape->line_keys,
+			   shape->line_keys * sizeof(uint32));
 }
 
 /* Leaves of consecutive positions, where space does not tell them apart. */
@@ -132,7 +127,7 @@ om_partition(OmCluster *cluster, uint16 *positions, int n, int k, int *first)
 		OmenSetNodeRows(matrix, cluster->builder, rows, nodes);
 		OmenMultiply(matrix, rows);
 		omen_matrix->nearest(rows, matrix->npanels, matrix->products,
-							 matrix->max_columns, cluster->part + i);
+							 matrix->stride, cluster->part + i);
 		for (int r = 0; r < rows; r++)
 			first[cluster->part[i + r] + 1]++;
 	}
@@ -208,7 +203,8 @@ OmenCompareLeaves(OmenBuilder *builder)
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
 	cluster.matrix = OmenCreateMatrix(builder->near_width,
-									  Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS));
+									  Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS),
+									  OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	for (uint32 i = 0; i < builder->nclusters; i++)

@@ -51,7 +51,7 @@ om_round_columns(int n)
 }
 
 OmenMatrix *
-OmenCreateMatrix(int width, int max_columns)
+OmenCreateMatrix(int width, int max_columns, int max_rows)
 {
 	OmenMatrix *matrix = palloc0(sizeof(OmenMatrix));
 	MemoryContext context = CurrentMemoryContext;
@@ -59,22 +59,24 @@ OmenCreateMatrix(int width, int max_columns)
 
 	matrix->width = width;
 	matrix->max_columns = n;
+	matrix->max_rows = max_rows;
 	matrix->column_rows = palloc(n * sizeof(uint8 *));
 	matrix->panels = OmenAllocAligned(context, mul_size(width, n));
 	matrix->init = OmenAllocAligned(context, n * sizeof(int32));
+	matrix->rows = palloc(max_rows * sizeof(uint8 *));
+	matrix->base = palloc(max_rows * sizeof(int32));
 	matrix->products = OmenAllocAligned(context,
-										mul_size(OMEN_BLOCK_ROWS *
-												 sizeof(int32), n));
+										mul_size(max_rows * sizeof(int32), n));
 	return matrix;
 }
 
 Size
-OmenMatrixMemory(int width, int max_columns)
+OmenMatrixMemory(int width, int max_columns, int max_rows)
 {
-	Size		per_column = sizeof(uint8 *) + width + sizeof(int32) +
-		OMEN_BLOCK_ROWS * sizeof(int32);
+	Size		per_row = sizeof(uint8 *) + sizeof(int32);
+	Size		per_column = per_row + width + max_rows * sizeof(int32);
 
-	return add_size(sizeof(OmenMatrix) + 3 * OM_ALIGNMENT,
+	return add_size(sizeof(OmenMatrix) + 3 * OM_ALIGNMENT + max_rows * per_row,
 					mul_size(per_column, om_round_columns(max_columns)));
 }
 
@@ -83,6 +85,7 @@ static void
 om_pack_columns(OmenMatrix *matrix, int n)
 {
 	matrix->npanels = OMEN_PANELS(n);
+	matrix->stride = matrix->npanels * OMEN_PANEL;
 	for (int c = n; c < matrix->npanels * OMEN_PANEL; c++)
 		matrix->init[c] = OMEN_NO_PRODUCT;
 	for (int p = 0; p < matrix->npanels; p++)
@@ -131,7 +134,7 @@ OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder, int n,
 {
 	const OmenSums *sums = om_sums(matrix, builder);
 
-	Assert(n <= OMEN_BLOCK_ROWS);
+	Assert(n <= matrix->max_rows);
 	for (int r = 0; r < n; r++)
 	{
 		matrix->rows[r] = OmenNodeRow(builder, nodes[r]);
@@ -170,5 +173,24 @@ OmenMultiplyFrom(OmenMatrix *matrix, int n, int panel)
 						  matrix->npanels - panel,
 						  matrix->panels + (Size) column * matrix->width,
 						  matrix->init + column, matrix->products + column,
-						  matrix->max_columns);
+						  matrix->stride);
+}
+
+/* On and above the diagonal panels by multiplication, below by mirroring. */
+void
+OmenSquare(OmenMatrix *matrix, int n)
+{
+	for (int panel = 0; panel < matrix->npanels; panel++)
+	{
+		int			first = panel * OMEN_PANEL;
+
+		omen_matrix->multiply(matrix->width, Min(n - first, OMEN_PANEL),
+							  matrix->rows + first, matrix->npanels - panel,
+							  matrix->panels + (Size) first * matrix->width,
+							  matrix->init + first,
+							  OmenProducts(matrix, first) + first,
+							  matrix->stride);
+		omen_matrix->mirror(n, panel, matrix->base, matrix->products,
+							matrix->stride);
+	}
 }

@@ -193,7 +193,7 @@ om_assign(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
 		om_load_block(order, ids + i, rows);
 		OmenMultiply(matrix, rows);
 		omen_matrix->nearest(rows, matrix->npanels, matrix->products,
-							 matrix->max_columns, part + i);
+							 matrix->stride, part + i);
 		for (int r = 0; r < rows; r++)
 			counts[part[i + r]]++;
 		OmenBuildReport(builder, OMEN_PHASE_ORDER,
@@ -353,9 +353,11 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
 
 	MemoryContextSwitchTo(scratch);
 	order.spare = OmenBuildAlloc(builder, scratch,
-										 mul_size(n, sizeof(uint32)));
-	order.part = OmenBuildAlloc(builder, scratch, mul_size(n, sizeof(uint16)));
-	order.matrix = OmenCreateMatrix(width, OM_SPLIT_LEADERS);
+								 mul_size(n, sizeof(uint32)));
+	order.part = OmenBuildAlloc(builder, scratch,
+								mul_size(n, sizeof(uint16)));
+	order.matrix = OmenCreateMatrix(width, OM_SPLIT_LEADERS,
+									OMEN_BLOCK_ROWS);
 	order.leader_rows = palloc(OM_SPLIT_LEADERS * width);
 	order.block = palloc(OMEN_BLOCK_ROWS * width);
 	for (uint32 i = 0; i < builder->n; i++)

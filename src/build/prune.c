@@ -186,7 +186,7 @@ om_compare(OmPrune *prune, const uint64 *candidates, int n,
 	OmenSetNodeRows(matrix, prune->builder, rows, nodes);
 	OmenMultiplyFrom(matrix, rows, panel);
 	omen_matrix->exceed(rows, npanels, matrix->products + panel * OMEN_PANEL,
-						matrix->max_columns, matrix->base, masks);
+						matrix->stride, matrix->base, masks);
 	for (int r = 0; r < rows; r++)
 	{
 		memcpy(prune->masks[which[r]] + panel, masks + r * npanels,
@@ -315,7 +315,8 @@ OmenChooseNeighbors(OmenBuilder *builder)
 	prune = palloc0(sizeof(OmPrune));
 	prune->builder = builder;
 	prune->matrix = OmenCreateMatrix(builder->width,
-									 builder->shape.candidates);
+									 builder->shape.candidates,
+									 OM_PRUNE_ROWS);
 	/* merge() writes in steps of 8 */
 	prune->stride = builder->shape.candidates + 8;
 	prune->candidates = palloc(OMEN_NODE_BATCH * prune->stride *
@@ -327,7 +328,8 @@ OmenChooseNeighbors(OmenBuilder *builder)
 		for (uint32 i = 0; i < builder->n; i++)
 			nodes[i] = i;
 		prune->flat_keys = palloc(builder->n * sizeof(uint64));
-		prune->flat = OmenCreateMatrix(builder->width, builder->n);
+		prune->flat = OmenCreateMatrix(builder->width, builder->n,
+									   OMEN_BLOCK_ROWS);
 		OmenSetNodeColumns(prune->flat, builder, builder->n, nodes);
 	}
 	else

@@ -133,7 +133,7 @@ om_middle_node(const OmParts *parts, OmenMatrix *matrix, const uint32 *range,
 	matrix->rows[0] = mean;
 	OmenMultiply(matrix, 1);
 	omen_matrix->nearest(1, matrix->npanels, matrix->products,
-						 matrix->max_columns, &nearest);
+						 matrix->stride, &nearest);
 	return nodes[nearest];
 }
 
@@ -149,7 +149,7 @@ om_fill_directory(OmParts *parts, uint32 most)
 	OmenGraph  *graph = builder->graph;
 	uint32		nparts = Min(parts->count, most);
 	int			width = builder->near_width;
-	OmenMatrix *matrix = OmenCreateMatrix(width, OM_SAMPLE);
+	OmenMatrix *matrix = OmenCreateMatrix(width, OM_SAMPLE, 1);
 	int32	   *sums = palloc(width * sizeof(int32));
 	uint8	   *mean = palloc(width);
 	uint64	   *entries = palloc(most * sizeof(uint64));

@@ -72,6 +72,16 @@ typedef struct OmenMatrixKernels
 							 const int32_t *init, int32_t *products,
 							 size_t stride);
 
+	/*
+	 * Complete a matrix whose n rows are its columns: with the products of
+	 * the rows r of a panel with columns c of later panels, c < n, set
+	 * products[c * stride + r] = products[r * stride + c] + base[c] -
+	 * base[r], where base[r] is the sum of (row r - 64)^2.  That is the
+	 * product of row c with column r.
+	 */
+	void		(*mirror) (int n, int panel, const int32_t *base,
+						   int32_t *products, size_t stride);
+
 	/* column[r] = the lowest column with the greatest product of row r. */
 	void		(*nearest) (int nrows, int npanels, const int32_t *products,
 							size_t stride, uint16_t *column);

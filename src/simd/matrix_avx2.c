@@ -159,6 +159,42 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 				  products + r * stride, stride);
 }
 
+/* Mirror 8 rows from row on, in 8 columns from column on. */
+OM_INLINE void
+om_mirror_tile(int n, int row, int column, const int32_t *base,
+			   int32_t *products, size_t stride)
+{
+	__m256i		row_base = _mm256_loadu_si256((const __m256i *) (base + row));
+	__m256i		v[8];
+
+	for (int i = 0; i < 8; i++)
+		v[i] = _mm256_load_si256((const __m256i *)
+								 (products + (row + i) * stride + column));
+	om_transpose(v);
+	for (int i = 0; i < 8 && column + i < n; i++)
+	{
+		__m256i		d = _mm256_sub_epi32(_mm256_set1_epi32(base[column + i]),
+										 row_base);
+
+		_mm256_store_si256((__m256i *)
+						   (products + (column + i) * stride + row),
+						   _mm256_add_epi32(v[i], d));
+	}
+}
+
+static void
+om_mirror(int n, int panel, const int32_t *base, int32_t *products,
+		  size_t stride)
+{
+	int			first = panel * OMEN_PANEL;
+
+	for (int c = first + OMEN_PANEL; c < n; c += 8)
+	{
+		om_mirror_tile(n, first, c, base, products, stride);
+		om_mirror_tile(n, first + 8, c, base, products, stride);
+	}
+}
+
 /* The greatest of 8 lanes, in every lane. */
 OM_INLINE __m256i
 om_greatest(__m256i v)
@@ -572,6 +608,7 @@ const OmenMatrixKernels omen_matrix_avx2 = {
 	.name = "avx2",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,
 	.exceed = om_exceed,

@@ -153,6 +153,31 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 }
 
 static void
+om_mirror(int n, int panel, const int32_t *base, int32_t *products,
+		  size_t stride)
+{
+	int			first = panel * OMEN_PANEL;
+
+	for (int c = first + OMEN_PANEL; c < n; c += OMEN_PANEL)
+	{
+		__m512i		row_base = _mm512_loadu_si512(base + first);
+		__m512i		v[16];
+
+		for (int i = 0; i < 16; i++)
+			v[i] = _mm512_load_si512(products + (first + i) * stride + c);
+		om_transpose(v);
+		for (int i = 0; i < 16 && c + i < n; i++)
+		{
+			__m512i		d = _mm512_sub_epi32(_mm512_set1_epi32(base[c + i]),
+											 row_base);
+
+			_mm512_store_si512(products + (c + i) * stride + first,
+							   _mm512_add_epi32(v[i], d));
+		}
+	}
+}
+
+static void
 om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 		   uint16_t *column)
 {
@@ -521,6 +546,7 @@ const OmenMatrixKernels omen_matrix_avx512 = {
 	.name = "avx512",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,
 	.exceed = om_exceed,

@@ -137,6 +137,38 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 	}
 }
 
+/* Mirror 4 rows from row on, in 4 columns from column on. */
+OM_INLINE void
+om_mirror_tile(int n, int row, int column, const int32_t *base,
+			   int32_t *products, size_t stride)
+{
+	int32x4_t	row_base = vld1q_s32(base + row);
+	uint32x4_t	v[4];
+
+	for (int i = 0; i < 4; i++)
+		v[i] = vreinterpretq_u32_s32(vld1q_s32(products + (row + i) * stride +
+											   column));
+	om_transpose(v);
+	for (int i = 0; i < 4 && column + i < n; i++)
+	{
+		int32x4_t	d = vsubq_s32(vdupq_n_s32(base[column + i]), row_base);
+
+		vst1q_s32(products + (column + i) * stride + row,
+				  vaddq_s32(vreinterpretq_s32_u32(v[i]), d));
+	}
+}
+
+static void
+om_mirror(int n, int panel, const int32_t *base, int32_t *products,
+		  size_t stride)
+{
+	int			first = panel * OMEN_PANEL;
+
+	for (int c = first + OMEN_PANEL; c < n; c += 4)
+		for (int r = first; r < first + OMEN_PANEL; r += 4)
+			om_mirror_tile(n, r, c, base, products, stride);
+}
+
 static void
 om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 		   uint16_t *column)
@@ -303,6 +335,7 @@ const OmenMatrixKernels omen_matrix_neon = {
 	.name = "neon",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,
 	.exceed = om_exceed,

@@ -52,6 +52,18 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 }
 
 static void
+om_mirror(int n, int panel, const int32_t *base, int32_t *products,
+		  size_t stride)
+{
+	int			first = panel * OMEN_PANEL;
+
+	for (int c = first + OMEN_PANEL; c < n; c++)
+		for (int r = first; r < first + OMEN_PANEL; r++)
+			products[c * stride + r] = products[r * stride + c] + base[c] -
+				base[r];
+}
+
+static void
 om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 		   uint16_t *column)
 {
@@ -212,6 +224,7 @@ const OmenMatrixKernels omen_matrix_scalar = {
 	.name = "scalar",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,
 	.exceed = om_exceed,

@@ -263,6 +263,34 @@ compare_products(const OmenMatrixKernels *set, int width, int kind)
 	}
 }
 
+/*
+ * The rows as columns: all products by multiply() are what mirror() makes of
+ * those on and above the diagonal panels.
+ */
+static void
+compare_mirror(const OmenMatrixKernels *set, int width, int kind)
+{
+	static int32_t expected[MAX_ROWS * STRIDE];
+
+	for (int n = 1; n <= MAX_ROWS; n++)
+	{
+		bool		same = true;
+
+		for (int c = 0; c < n; c++)
+			columns[c] = rows[c];
+		make_products(&omen_matrix_scalar, width, n, n);
+		memcpy(expected, products, sizeof(products));
+		for (int r = OMEN_PANEL; r < n; r++)
+			memset(products + r * STRIDE, 0x55, r / OMEN_PANEL * 64);
+		for (int p = 0; p < OMEN_PANELS(n); p++)
+			set->mirror(n, p, base, products, STRIDE);
+		for (int r = 0; r < n; r++)
+			same &= memcmp(products + r * STRIDE, expected + r * STRIDE,
+						   OMEN_PANELS(n) * OMEN_PANEL * 4) == 0;
+		check(same, "mirror", set->name, n, kind);
+	}
+}
+
 /* Compare select(), exceed() and merge() of a set with plain C. */
 static void
 compare_selection(const OmenMatrixKernels *set, int width, int kind)
@@ -348,6 +376,7 @@ main(void)
 				make_values(widths[w], kind);
 				compare_products(omen_matrix, widths[w], kind);
 				compare_selection(omen_matrix, widths[w], kind);
+				compare_mirror(omen_matrix, widths[w], kind);
 			}
 	}
 	printf("%d passed, %d failed\n", passed, failed);

@@ -61,14 +61,19 @@ typedef struct OmenCandidate
 	double		bound;
 	int			segment;		/* -1: pending */
 	ItemPointerData tid;		/* pending */
-	uint32		first_tid;		/* segment */
+	float		distance;		/* segment: of the code */
+	uint32		first_tid;
 	uint32		ntids;
 } OmenCandidate;
 
-/* TIDs that were returned, for a scan that has to start over. */
+/*
+ * For a scan that has to start over: TIDs that were returned, and TIDs and
+ * distances of what was found but had no turn yet.
+ */
 typedef struct OmenReturnedEntry
 {
 	uint64		tid;
+	bool		waiting;		/* not returned yet, but was to be */
 	char		status;
 } OmenReturnedEntry;
 
@@ -104,7 +109,10 @@ typedef struct OmenScan
 	uint64		nfound;			/* nodes that became candidates */
 	uint64		ngiven;			/* of these, taken off the heap */
 	uint64		give_limit;		/* of ngiven, until the next round */
-	double		last_bound;
+	double		last_bound;		/* the largest that was handed out */
+	double		bound;			/* of the candidate at hand */
+	float		distance;
+	bool		expected;		/* known before a restart: not late */
 
 	/* rows of the candidate at hand */
 	const OmenSegmentData *segment;
@@ -218,6 +226,7 @@ om_make_candidate(double bound, int segment)
 
 	candidate->bound = bound;
 	candidate->segment = segment;
+	candidate->distance = 0;
 	return candidate;
 }
 
@@ -376,6 +385,7 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 			const OmenVisited *visited = &search->visited[i];
 			OmenCandidate *candidate = om_make_candidate(visited->bound, next);
 
+			candidate->distance = visited->distance;
 			candidate->first_tid = visited->first_tid;
 			candidate->ntids = visited->ntids;
 			om_add_candidate(so, candidate);
@@ -443,21 +453,73 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 	return true;
 }
 
+static uint64
+om_tid_key(const ItemPointerData *tid)
+{
+	return (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
+		ItemPointerGetOffsetNumberNoCheck(tid);
+}
+
+/*
+ * Stands for a code: a merge copies codes, and equal codes have equal
+ * distances.  No TID has this key.
+ */
+static uint64
+om_distance_key(float distance)
+{
+	uint32		bits;
+
+	memcpy(&bits, &distance, sizeof(bits));
+	return UINT64CONST(1) << 63 | bits;
+}
+
+/* Would strict order be broken by something with this bound? */
+static bool
+om_is_late(const OmenScan *so, double bound)
+{
+	return bound < so->last_bound &&
+		omen_iterative_scan == OMEN_ITERATIVE_STRICT;
+}
+
+static void
+om_note_waiting(OmenScan *so, uint64 key)
+{
+	bool		found;
+	OmenReturnedEntry *entry = omen_returned_insert(so->known, key, &found);
+
+	if (!found)
+		entry->waiting = true;
+}
+
 /*
  * Something was retired: note what was returned, so that it is not returned
  * again, and do the first round anew until it comes through.
+ *
+ * What was found, but had no turn yet, is noted, too, since it is not late,
+ * although its bound may be less now than what was handed out: that of a
+ * pending row becomes less when it moves into a segment, and that of a node
+ * when rows with larger errors join it.
  */
 static void
 om_start_over(IndexScanDesc scan, OmenScan *so)
 {
+	bool		found;
+
 	if (so->known == NULL)
 		so->known = omen_returned_create(so->context, 256, NULL);
 	for (; so->nreturned > 0; so->nreturned--)
-	{
-		bool		found;
-
 		omen_returned_insert(so->known, so->returned[so->nreturned - 1],
-							 &found);
+							 &found)->waiting = false;
+	om_note_waiting(so, om_distance_key(so->distance));
+	while (!pairingheap_is_empty(so->candidates))
+	{
+		OmenCandidate *candidate = (OmenCandidate *)
+			pairingheap_remove_first(so->candidates);
+
+		om_note_waiting(so, candidate->segment < 0 ?
+						om_tid_key(&candidate->tid) :
+						om_distance_key(candidate->distance));
+		pfree(candidate);
 	}
 	do
 	{
@@ -561,14 +623,19 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 		pairingheap_remove_first(so->candidates);
 		if (candidate->segment >= 0)
 			so->ngiven++;
-		if (candidate->bound < so->last_bound &&
-			omen_iterative_scan == OMEN_ITERATIVE_STRICT)
+		if (om_is_late(so, candidate->bound) && so->known == NULL)
 		{
 			so->counts.late += candidate->segment < 0 ? 1 : candidate->ntids;
 			pfree(candidate);
 			continue;
 		}
-		so->last_bound = candidate->bound;
+		so->bound = candidate->bound;
+		so->distance = candidate->distance;
+		so->expected = candidate->segment >= 0 && so->known != NULL &&
+			omen_returned_lookup(so->known,
+								 om_distance_key(so->distance)) != NULL;
+		if (!om_is_late(so, so->bound))
+			so->last_bound = so->bound;
 		return candidate;
 	}
 }
@@ -607,15 +674,26 @@ om_load_tids(IndexScanDesc scan, OmenScan *so)
 	return true;
 }
 
-/* Remember a TID that is returned; false if it was returned before. */
+/*
+ * Remember a TID that is returned; false if it was returned before, or comes
+ * late and was not expected.
+ */
 static bool
 om_return(OmenScan *so, ItemPointer tid)
 {
-	uint64		key = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
-		ItemPointerGetOffsetNumberNoCheck(tid);
+	uint64		key = om_tid_key(tid);
+	OmenReturnedEntry *entry = so->known == NULL ? NULL :
+		omen_returned_lookup(so->known, key);
 
-	if (so->known != NULL && omen_returned_lookup(so->known, key) != NULL)
+	if (entry != NULL && !entry->waiting)
 		return false;
+	if (entry == NULL && !so->expected && om_is_late(so, so->bound))
+	{
+		so->counts.late++;
+		return false;
+	}
+	if (entry != NULL)
+		entry->waiting = false;
 	if (so->nreturned == so->maxreturned)
 	{
 		so->maxreturned = Max(64, so->maxreturned * 2);
@@ -688,7 +766,7 @@ omengettuple(IndexScanDesc scan, ScanDirection dir)
 	if (!found)
 		return false;
 
-	distance.value = so->last_bound;
+	distance.value = so->bound;
 	distance.isnull = so->all;
 	index_store_float8_orderby_distances(scan, &type, &distance, true);
 	scan->xs_recheck = false;

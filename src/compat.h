@@ -12,6 +12,7 @@
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -28,6 +29,22 @@
 #define OmenReadRecentBuffer(rel, block, hint) \
 	ReadRecentBuffer((rel)->rd_node, MAIN_FORKNUM, (block), (hint))
 #endif
+
+/* 16 can extend by many blocks at once */
+static inline void
+OmenZeroExtend(Relation rel, BlockNumber from, BlockNumber to)
+{
+#if PG_VERSION_NUM >= 160000
+	smgrzeroextend(RelationGetSmgr(rel), MAIN_FORKNUM, from, to - from, false);
+#else
+	PGAlignedBlock zeros;
+
+	memset(zeros.data, 0, BLCKSZ);
+	for (; from < to; from++)
+		smgrextend(RelationGetSmgr(rel), MAIN_FORKNUM, from, zeros.data,
+				   false);
+#endif
+}
 
 /* 18 tells VACUUM's cost accounting from that of ANALYZE */
 #if PG_VERSION_NUM >= 180000

@@ -116,20 +116,20 @@ OmenPrefetch(Relation index, OmenHints *hints, BlockNumber block,
 }
 
 /*
- * Make the file at least nblocks long.  The extension lock is taken for form:
- * everybody who extends an omen index holds the metapage's lock, or owns the
- * blocks.
+ * Make the file at least nblocks long, with zeros.  No buffer has these blocks
+ * yet, so it can be done below the buffer manager, as hash indexes do when they
+ * double.  The extension lock is taken for form: everybody who extends an omen
+ * index holds the metapage's lock, or owns the blocks.
  */
 static void
 om_extend_to(Relation index, BlockNumber nblocks)
 {
-	LockRelationForExtension(index, ExclusiveLock);
-	while (RelationGetNumberOfBlocks(index) < nblocks)
-	{
-		Buffer		buffer = ReadBuffer(index, P_NEW);
+	BlockNumber block;
 
-		ReleaseBuffer(buffer);
-	}
+	LockRelationForExtension(index, ExclusiveLock);
+	block = RelationGetNumberOfBlocks(index);
+	if (block < nblocks)
+		OmenZeroExtend(index, block, nblocks);
 	UnlockRelationForExtension(index, ExclusiveLock);
 }
 

@@ -53,6 +53,44 @@ $node->safe_psql(
 		END IF;
 	END $$;
 
+	-- The same by a cursor that others have time to move the index under, in
+	-- strict order.
+	CREATE FUNCTION slow_oracle(op text) RETURNS void LANGUAGE plpgsql AS $$
+	DECLARE
+		query vector := (SELECT vectors(1, 6));
+		c refcursor;
+		expected float8[];
+		d float8;
+		n int := 0;
+	BEGIN
+		PERFORM set_config('enable_indexscan', 'off', true);
+		EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (
+			SELECT v %1$s %2$L AS d FROM tab) s', op, query) INTO expected;
+		PERFORM set_config('enable_indexscan', 'on', true),
+			set_config('enable_seqscan', 'off', true),
+			set_config('enable_sort', 'off', true),
+			set_config('enable_bitmapscan', 'off', true),
+			set_config('omen.iterative_scan', 'strict_order', true),
+			set_config('omen.max_scan_tuples', '1000000', true),
+			set_config('omen.ef_search', '10000', true);
+		OPEN c FOR EXECUTE format('SELECT v %1$s %2$L FROM tab
+			ORDER BY v %1$s %2$L', op, query);
+		LOOP
+			FETCH c INTO d;
+			EXIT WHEN NOT FOUND;
+			n := n + 1;
+			IF d <> expected[n] THEN
+				RAISE 'row % by a cursor for % is %, not %', n, op, d, expected[n];
+			END IF;
+			IF n % 400 = 10 THEN
+				PERFORM pg_sleep(0.05);
+			END IF;
+		END LOOP;
+		IF n <> cardinality(expected) THEN
+			RAISE 'cursor for % gives % rows, not %', op, n, cardinality(expected);
+		END IF;
+	END $$;
+
 	CREATE FUNCTION sound(index text) RETURNS void LANGUAGE plpgsql AS $$
 	DECLARE
 		findings text;
@@ -90,6 +128,11 @@ my %work = (
 		BEGIN ISOLATION LEVEL REPEATABLE READ;
 		SELECT oracle('<->');
 		SELECT oracle('<#>');
+		COMMIT;},
+	'cursor@5' => q{
+		BEGIN ISOLATION LEVEL REPEATABLE READ;
+		SELECT slow_oracle('<->');
+		SELECT slow_oracle('<#>');
 		COMMIT;},
 	'nearest@20' => q{
 		SELECT id FROM tab ORDER BY v <-> '[1,0,0,0,0,1]' LIMIT 10;},

@@ -149,9 +149,9 @@ om_sealed_blocks(Relation index, OmenCache *cache,
 									mul_size(total + 1, sizeof(BlockNumber)));
 	*nblocks = 0;
 	OmenStartPendingWalk(&walk, sealed);
-	while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
-													  BUFFER_LOCK_SHARE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(index, cache, &walk,
+										 BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 	{
 		blocks[(*nblocks)++] = BufferGetBlockNumber(buffer);
 		UnlockReleaseBuffer(buffer);
@@ -247,11 +247,9 @@ om_train_from_sealed(OmenCompaction *compaction)
 									  mul_size(frozen->dims, sizeof(float))),
 							 MCXT_ALLOC_HUGE);
 	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
-	while (BufferIsValid(buffer = OmenNextPendingPage(compaction->index,
-													  compaction->cache,
-													  &walk,
-													  BUFFER_LOCK_SHARE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(compaction->index, compaction->cache,
+										 &walk, BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 	{
 		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
 												buffer);
@@ -283,11 +281,9 @@ om_read_sealed(OmenCompaction *compaction)
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
-	while (BufferIsValid(buffer = OmenNextPendingPage(compaction->index,
-													  compaction->cache,
-													  &walk,
-													  BUFFER_LOCK_SHARE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(compaction->index, compaction->cache,
+										 &walk, BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 	{
 		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
 												buffer);

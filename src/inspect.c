@@ -42,9 +42,9 @@ om_count_list(Relation index, OmenCache *cache, const OmenPendingData *list,
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, list);
-	while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
-													  BUFFER_LOCK_SHARE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(index, cache, &walk,
+										 BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 	{
 		Page		page = BufferGetPage(buffer);
 		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);

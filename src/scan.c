@@ -291,9 +291,9 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, pending);
-	while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
-													  BUFFER_LOCK_SHARE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(index, cache, &walk,
+										 BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 	{
 		Page		page = BufferGetPage(buffer);
 		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);

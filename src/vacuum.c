@@ -125,10 +125,9 @@ om_vacuum_pending(OmenVacuum *vacuum, const OmenPendingData *pending)
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, pending);
-	while (BufferIsValid(buffer = OmenNextPendingPage(vacuum->index,
-													  vacuum->cache, &walk,
-													  BUFFER_LOCK_EXCLUSIVE,
-													  &retired)))
+	while ((buffer = OmenNextPendingPage(vacuum->index, vacuum->cache, &walk,
+										 BUFFER_LOCK_EXCLUSIVE,
+										 &retired)) != InvalidBuffer)
 	{
 		uint32		nrows = OmenPendingPageRows(vacuum->index, layout, buffer);
 		uint32		ndead;
@@ -194,9 +193,9 @@ om_count_rows(Relation index)
 		bool		retired;
 
 		OmenStartPendingWalk(&walk, lists[i]);
-		while (BufferIsValid(buffer = OmenNextPendingPage(index, cache, &walk,
-														  BUFFER_LOCK_SHARE,
-														  &retired)))
+		while ((buffer = OmenNextPendingPage(index, cache, &walk,
+										 BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
 		{
 			uint32		nrows = OmenPendingPageRows(index, &cache->layout,
 													buffer);

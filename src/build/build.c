@@ -47,9 +47,11 @@ static const OmQuality om_qualities[] = {
 
 /*
  * Offers for each forward link that link.c is expected to sort, in percent;
- * measured: 40 to 60.
+ * measured: 40 to 60.  Half of the keys of a node's lines are repetitions.
  */
 #define OM_EXPECTED_OFFERS		60
+#define OM_EXPECTED_LINKS(shape) \
+	Min((shape)->forward, (shape)->fanout * (shape)->line_keys / 2)
 
 /* A forward link: target and distance. */
 #define OM_LINK_BYTES			(sizeof(uint32) + sizeof(uint16))
@@ -184,7 +186,7 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 	graph->n = n;
 	graph->degree = params->degree;
 	graph->order = OmenBuildAlloc(&builder, result,
-										  mul_size(n, sizeof(uint32)));
+								  mul_size(n, sizeof(uint32)));
 
 	MemoryContextSwitchTo(work);
 	OmenOrderNodes(&builder, codes);
@@ -211,33 +213,46 @@ OmenFreeGraph(OmenGraph *graph)
 
 /*
  * Every step's large arrays, as they live together: codes and order always;
- * then lines and forward links; then forward links, offers and the graph.
+ * then lines and leaves; then lines and forward links; then forward links,
+ * offers and the graph.
  */
 Size
 OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 {
 	OmenBuildShape shape;
+	int			near_width = om_near_width(params, n);
 	Size		base;
-	Size		pairs;
-	Size		links;
 	Size		forward;
+	Size		links;
+	Size		pairs;
+	Size		matrix;
+	Size		leaves = 0;
 
 	om_shape(&shape, params, n);
 
 	/* rows, sums, order; cells are few */
 	base = params->width + sizeof(uint32) +
-		(om_near_width(params, n) < params->width ? 4 : 2) * sizeof(int32);
+		(near_width < params->width ? 4 : 2) * sizeof(int32);
 	forward = shape.forward * OM_LINK_BYTES + 1;
-
-	/* clusters, members and lines */
-	pairs = n <= OMEN_FLAT_NODES ? 0 :
-		shape.fanout * (2 + shape.line_keys) * sizeof(uint32);
 
 	/* end, offers, neighbors, degrees */
 	links = sizeof(Size) + sizeof(uint16) + params->degree * sizeof(uint32) +
-		shape.forward * OM_EXPECTED_OFFERS / 100 * sizeof(uint64);
-	return add_size(mul_size(n, base + forward + Max(pairs, links)),
-					OmenMatrixMemory(params->width,
-									 n <= OMEN_FLAT_NODES ? n :
-									 OMEN_MAX_LEADERS, OMEN_BLOCK_ROWS));
+		OM_EXPECTED_LINKS(&shape) * OM_EXPECTED_OFFERS / 100 * sizeof(uint64);
+	if (n <= OMEN_FLAT_NODES)
+	{
+		pairs = 0;
+		matrix = OmenMatrixMemory(params->width, n, OMEN_BLOCK_ROWS);
+	}
+	else
+	{
+		/* clusters, members and lines */
+		pairs = shape.fanout * (2 + shape.line_keys) * sizeof(uint32);
+		matrix = OmenMatrixMemory(params->width, shape.candidates,
+								  OMEN_BLOCK_ROWS);
+		leaves = add_size(mul_size(n, base + pairs),
+						  OmenLeafMemory(near_width));
+	}
+	return Max(leaves,
+			   add_size(mul_size(n, base + forward + Max(pairs, links)),
+						matrix));
 }

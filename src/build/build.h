@@ -85,8 +85,8 @@ extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
  * distinct; it is read only, and not kept.  progress may be NULL.
  *
  * The graph is allocated in CurrentMemoryContext, as is all working memory,
- * freed again on return; what is large comes from params->store.  Raises an error only on lack of memory, or where
- * progress does.
+ * freed again on return; what is large comes from params->store.  Raises an
+ * error only on lack of memory, or where progress does.
  */
 extern OmenGraph *OmenBuildGraph(const OmenBuildParams *params,
 								 const int8 *codes, uint32 n,

@@ -210,6 +210,9 @@ extern void OmenConnectNodes(OmenBuilder *builder);
 /* Entries that OmenChooseEntries() makes. */
 extern uint32 OmenEntryCount(uint32 n);
 
+/* What OmenCompareLeaves() needs besides its result, in bytes. */
+extern Size OmenLeafMemory(int near_width);
+
 static inline const uint8 *
 OmenNodeRow(const OmenBuilder *builder, uint32 node)
 {

@@ -205,9 +205,9 @@ OmenAssignClusters(OmenBuilder *builder)
 	uint32	   *first_piece;
 
 	builder->clusters = OmenBuildAlloc(builder, result,
-											   mul_size(n, sizeof(uint32)));
+									   mul_size(n, sizeof(uint32)));
 	builder->members = OmenBuildAlloc(builder, result,
-											  mul_size(n, sizeof(uint32)));
+									  mul_size(n, sizeof(uint32)));
 	MemoryContextSwitchTo(scratch);
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));

@@ -184,6 +184,15 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 	om_leaf(cluster, pool, npool);
 }
 
+#define OM_MATRIX_COLUMNS	Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS)
+
+Size
+OmenLeafMemory(int near_width)
+{
+	return 3 * OMEN_MAX_CLUSTER * sizeof(uint16) +
+		OmenMatrixMemory(near_width, OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
+}
+
 /*
  * Fill lines.
  */
@@ -198,13 +207,13 @@ OmenCompareLeaves(OmenBuilder *builder)
 	OmCluster	cluster = {0};
 	uint16	   *positions;
 
-	builder->lines = OmenBuildAlloc(builder, result, mul_size(nlines, line_size));
+	builder->lines = OmenBuildAlloc(builder, result,
+									mul_size(nlines, line_size));
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
 	cluster.matrix = OmenCreateMatrix(builder->near_width,
-									  Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS),
-									  OMEN_MAX_LEAF);
+									  OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	for (uint32 i = 0; i < builder->nclusters; i++)

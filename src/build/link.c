@@ -168,20 +168,21 @@ OmenLinkNodes(OmenBuilder *builder)
 	work.end = OmenBuildAlloc(builder, scratch, mul_size(n, sizeof(Size)));
 	memset(work.end, 0, n * sizeof(Size));
 	work.offers = OmenBuildAlloc(builder, scratch,
-										 mul_size(om_count_offers(&work),
-												  sizeof(uint64)));
+								 mul_size(om_count_offers(&work),
+										  sizeof(uint64)));
 	om_fill_offers(&work);
 	graph->neighbors = OmenBuildAlloc(builder, result,
-											  mul_size(mul_size(n, graph->degree),
-													   sizeof(uint32)));
+									  mul_size(n, graph->degree *
+											   sizeof(uint32)));
 	graph->degrees = OmenBuildAlloc(builder, result,
-											mul_size(n, sizeof(uint16)));
+									mul_size(n, sizeof(uint16)));
 	for (uint32 node = 0; node < builder->n; node++)
 	{
 		uint64	   *offers = work.offers + first;
-		int			count = om_best_offers(offers, (int) (work.end[node] - first),
-										   graph->degree -
-										   builder->nforward[node]);
+		int			count = (int) (work.end[node] - first);
+
+		count = om_best_offers(offers, count,
+							   graph->degree - builder->nforward[node]);
 
 		om_write_neighbors(&work, node, offers, count);
 		first = work.end[node];

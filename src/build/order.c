@@ -304,7 +304,7 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	int			near_width = builder->near_width;
 
 	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
-									 mul_size(builder->n, width));
+								   mul_size(builder->n, width));
 	om_alloc_sums(builder, &builder->all);
 	builder->near = builder->all;
 	if (near_width < width)

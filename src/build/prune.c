@@ -306,7 +306,7 @@ OmenChooseNeighbors(OmenBuilder *builder)
 	OmPrune    *prune;
 
 	builder->forward = OmenBuildAlloc(builder, result,
-											  mul_size(total, sizeof(uint32)));
+									  mul_size(total, sizeof(uint32)));
 	builder->forward_distance =
 		OmenBuildAlloc(builder, result, mul_size(total, sizeof(uint16)));
 	builder->nforward = OmenBuildAlloc(builder, result, builder->n);

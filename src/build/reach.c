@@ -87,11 +87,9 @@ om_number_parts(OmParts *parts)
 	for (uint32 node = 0; node < n; node++)
 		parts->count += up[node] == node;
 	parts->sizes = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
-										  mul_size(parts->count,
-												   sizeof(uint64)));
+								  mul_size(parts->count, sizeof(uint64)));
 	parts->first = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
-										  mul_size(parts->count,
-												   sizeof(uint32)));
+								  mul_size(parts->count, sizeof(uint32)));
 	parts->count = 0;
 
 	/* A lower node has its number already, and up points to lower ones. */

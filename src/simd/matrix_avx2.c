@@ -195,6 +195,12 @@ om_mirror(int n, int panel, const int32_t *base, int32_t *products,
 	}
 }
 
+OM_INLINE __m256i
+om_load(const void *from)
+{
+	return _mm256_loadu_si256((const __m256i *) from);
+}
+
 /* The greatest of 8 lanes, in every lane. */
 OM_INLINE __m256i
 om_greatest(__m256i v)
@@ -232,7 +238,7 @@ om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 		equal = _mm256_cmpeq_epi32(best, om_greatest(best));
 		where = om_greatest(_mm256_blendv_epi8(_mm256_set1_epi32(-65536),
 											   where, equal));
-		column[r] = (uint16_t) -_mm_cvtsi128_si32(_mm256_castsi256_si128(where));
+		column[r] = (uint16_t) -_mm256_cvtsi256_si32(where);
 	}
 }
 
@@ -362,10 +368,9 @@ om_collect(int npanels, const int32_t *row, int32_t threshold, int32_t base,
 		if (i < n)
 		{
 			__m256i		d = _mm256_sub_epi32(_mm256_set1_epi32(base),
-											 _mm256_loadu_si256((const __m256i *)
-																(product + i)));
+											 om_load(product + i));
 
-			key = om_keys(d, _mm256_loadu_si256((const __m256i *) (label + i)));
+			key = om_keys(d, om_load(label + i));
 		}
 		_mm256_storeu_si256((__m256i *) (keys + i), key);
 	}
@@ -395,9 +400,7 @@ om_sort_keys(uint32_t (*keys)[OMEN_SELECT_MAX + 8], const int groups,
 		for (int i = 0; i < 16; i += 8)
 		{
 			for (int r = 0; r < 8; r++)
-				v[g][i + r] = _mm256_loadu_si256((const __m256i *)
-												 (keys[r < nrows ? r : 0] +
-												  g * 16 + i));
+				v[g][i + r] = om_load(keys[r < nrows ? r : 0] + g * 16 + i);
 			om_transpose(v[g] + i);
 		}
 		OM_SORT16(v[g]);
@@ -530,19 +533,18 @@ om_resolve(const uint32_t *line, const uint32_t *members)
 	__m128i		key = _mm_loadu_si128((const __m128i *) line);
 	__m128i		label = _mm_and_si128(key, _mm_set1_epi32(0xffff));
 	__m128i		unused = _mm_cmpeq_epi32(key, none);
-	__m128i		member;
-	__m256i		wide;
+	__m128i		member = _mm_mask_i32gather_epi32(label, (const int *) members,
+												  label,
+												  _mm_xor_si128(unused, none),
+												  4);
+	__m256i		number = _mm256_cvtepu32_epi64(_mm_srli_epi32(key, 16));
 
-	member = _mm_mask_i32gather_epi32(label, (const int *) members, label,
-									  _mm_xor_si128(unused, none), 4);
-	wide = _mm256_or_si256(_mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm_srli_epi32(key,
-																				  16)),
-											 32),
-						   _mm256_cvtepu32_epi64(member));
-	wide = _mm256_or_si256(wide, _mm256_set1_epi64x(OM_EXPONENT));
-	return _mm256_blendv_pd(_mm256_castsi256_pd(wide),
-							_mm256_castsi256_pd(_mm256_set1_epi64x(OM_NO_NUMBER)),
-							_mm256_castsi256_pd(_mm256_cvtepi32_epi64(unused)));
+	number = _mm256_or_si256(_mm256_slli_epi64(number, 32),
+							 _mm256_cvtepu32_epi64(member));
+	number = _mm256_or_si256(number, _mm256_set1_epi64x(OM_EXPONENT));
+	number = _mm256_blendv_epi8(number, _mm256_set1_epi64x(OM_NO_NUMBER),
+								_mm256_cvtepi32_epi64(unused));
+	return _mm256_castsi256_pd(number);
 }
 
 /* The distinct of n sorted numbers, at most limit, as keys into out. */

@@ -188,6 +188,7 @@ om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 		const int32_t *row = products + r * stride;
 		__m512i		best = _mm512_load_si512(row);
 		__m512i		where = iota;
+		int32_t		greatest;
 		__mmask16	equal;
 
 		for (int p = 1; p < npanels; p++)
@@ -199,8 +200,8 @@ om_nearest(int nrows, int npanels, const int32_t *products, size_t stride,
 			where = _mm512_mask_add_epi32(where, more, iota,
 										  _mm512_set1_epi32(p * OMEN_PANEL));
 		}
-		equal = _mm512_cmpeq_epi32_mask(best,
-										_mm512_set1_epi32(_mm512_reduce_max_epi32(best)));
+		greatest = _mm512_reduce_max_epi32(best);
+		equal = _mm512_cmpeq_epi32_mask(best, _mm512_set1_epi32(greatest));
 		column[r] = (uint16_t) _mm512_mask_reduce_min_epu32(equal, where);
 	}
 }
@@ -264,6 +265,12 @@ om_thresholds(int nrows, int npanels, const int32_t *products, size_t stride,
 										 maxima[0][k - 1]));
 }
 
+OM_INLINE __m512i
+om_labels(const uint16_t *labels)
+{
+	return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *) labels));
+}
+
 /*
  * Keys of the columns of a row with a product >= threshold, at least 16 *
  * groups values with the padding.
@@ -283,8 +290,7 @@ om_collect(int npanels, const int32_t *row, int32_t threshold, int32_t base,
 	for (int p = 0; p < npanels && n < OMEN_SELECT_MAX; p++)
 	{
 		__m512i		x = _mm512_load_si512(row + p * OMEN_PANEL);
-		__m512i		y = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)
-																 (labels + p * OMEN_PANEL)));
+		__m512i		y = om_labels(labels + p * OMEN_PANEL);
 		__mmask16	take = _mm512_cmpge_epi32_mask(x, bound);
 
 		_mm512_storeu_si512(product + n, _mm512_maskz_compress_epi32(take, x));

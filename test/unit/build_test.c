@@ -510,7 +510,7 @@ build(const Data *data, OmenBuildParams params, Progress *progress)
 	return graph;
 }
 
-/* The estimate is within 20 % of what was allocated, but for 1 MB. */
+/* The estimate is within 20 % of what was allocated, but for 256 kB. */
 static OmenGraph *
 build_and_check(const Data *data, OmenBuildParams params)
 {
@@ -525,7 +525,7 @@ build_and_check(const Data *data, OmenBuildParams params)
 	peak = ShimPeak() - before;
 	params.width = data->width;
 	estimate = OmenBuildMemory(&params, data->n);
-	check(peak < estimate * 1.2 + 1048576 && estimate < peak * 1.2 + 1048576,
+	check(peak < estimate * 1.2 + 262144 && estimate < peak * 1.2 + 262144,
 		  "memory estimate", data->name);
 	check_graph(data, graph);
 	return graph;
@@ -611,7 +611,9 @@ test_params(void)
 		int			degree;
 		int			ef;
 		double		least;
-	}			cases[] = {{32, 10, 0.98}, {32, 200, 0.98}, {16, 64, 0.97}, {64, 64, 0.98}};
+	}			cases[] = {
+		{32, 10, 0.98}, {32, 200, 0.98}, {16, 64, 0.97}, {64, 64, 0.98}
+	};
 	Data		data = make_mixture("parameters", 64, 24, 12000, 30, 60, 20);
 
 	for (int i = 0; i < lengthof(cases); i++)

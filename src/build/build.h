@@ -49,8 +49,10 @@ typedef struct OmenGraph
 								 * degree, nearest first */
 	uint16	   *degrees;		/* neighbours that each node has */
 	uint32		ndirectory;		/* entries, at least 1 if n > 0 */
-	uint32	   *directory;		/* entry nodes, in ascending order, spread
-								 * over the level-1 clusters */
+	uint32	   *directory;		/* entry nodes, ascending: spread over all
+								 * nodes, and one at least in each part that
+								 * no links connect with the others (before
+								 * such were added), up to 1024 parts */
 } OmenGraph;
 
 /* Phases, in the order in which they are run. */

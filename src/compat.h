@@ -12,6 +12,7 @@
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/proc.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -45,6 +46,13 @@ OmenZeroExtend(Relation rel, BlockNumber from, BlockNumber to)
 				   false);
 #endif
 }
+
+/* 17 moved the local transaction number into a struct */
+#if PG_VERSION_NUM >= 170000
+#define OmenLocalTransactionId() (MyProc->vxid.lxid)
+#else
+#define OmenLocalTransactionId() (MyProc->lxid)
+#endif
 
 /* 18 tells VACUUM's cost accounting from that of ANALYZE */
 #if PG_VERSION_NUM >= 180000

@@ -9,9 +9,10 @@
  * access to the mapping can run out of space.
  *
  * Each array registers a callback with its memory context, which unmaps and
- * closes it.  When a transaction aborts, its resource owner has closed
- * temporary files before memory contexts go; the callback leaves them alone
- * then.
+ * closes it.  When a transaction or subtransaction aborts, its resource owner
+ * closes temporary files, and memory contexts may live on for long after that:
+ * so the callback closes a file only if the subtransaction that opened it is
+ * still in progress.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,10 +24,12 @@
 #include "access/xact.h"
 #include "commands/tablespace.h"
 #include "lib/ilist.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "store.h"
 
 /* Smaller arrays are not worth a file. */
@@ -53,7 +56,9 @@ typedef struct OmenArray
 	void	   *data;
 	Size		size;
 	void	   *memory;			/* what palloc gave; NULL: in a file */
-	File		file;
+	File		file;			/* -1: none */
+	LocalTransactionId lxid;	/* of the transaction that opened the file */
+	SubTransactionId subxid;
 } OmenArray;
 
 struct OmenStore
@@ -113,9 +118,11 @@ om_extend_file(OmenArray *array, Size from, Size size)
 	while (from < size)
 	{
 		Size		n = Min(OMEN_ZEROS, size - from);
-		int			written = FileWrite(array->file, array->store->zeros, n,
-										from, WAIT_EVENT_BUFFILE_WRITE);
+		int			written;
 
+		CHECK_FOR_INTERRUPTS();
+		written = FileWrite(array->file, array->store->zeros, n, from,
+							WAIT_EVENT_BUFFILE_WRITE);
 		if (written != n)
 		{
 			if (written >= 0)
@@ -159,6 +166,14 @@ om_count(OmenStore *store)
 	use->most_files = Max(use->most_files, use->files);
 }
 
+/* Does the array's file still belong to it? */
+static bool
+om_owns_file(const OmenArray *array)
+{
+	return IsTransactionState() && array->lxid == OmenLocalTransactionId() &&
+		SubTransactionIsActive(array->subxid);
+}
+
 /* Give back what an array holds; the array itself stays. */
 static void
 om_release(OmenArray *array, bool with_memory)
@@ -176,7 +191,7 @@ om_release(OmenArray *array, bool with_memory)
 	{
 		om_unmap_file(array);
 		store->use.files -= array->size;
-		if (IsTransactionState())
+		if (om_owns_file(array))
 			FileClose(array->file);
 		array->file = -1;
 	}
@@ -210,6 +225,8 @@ om_acquire(OmenArray *array, Size size)
 	else
 	{
 		PrepareTempTablespaces();
+		array->lxid = OmenLocalTransactionId();
+		array->subxid = GetCurrentSubTransactionId();
 		array->file = OpenTemporaryFile(false);
 		store->use.files += size;
 		om_extend_file(array, 0, om_round_to_page(size));
@@ -267,6 +284,7 @@ OmenStoreRealloc(OmenStore *store, void *data, Size size)
 		return array->data;
 	}
 	array->memory = NULL;
+	array->data = NULL;
 	store->use.memory -= old.size;
 	om_acquire(array, size);
 	memcpy(array->data, old.data, old.size);

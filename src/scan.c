@@ -91,11 +91,13 @@ typedef struct OmenReturnedEntry
 typedef struct OmenScan
 {
 	const OmenOpclass *opclass;
+	Oid		   *types;			/* of the ORDER BY values */
+	IndexOrderByDistance *values;
 	MemoryContext context;		/* everything below the line; reset by rescan */
-	bool		started;
-	OmenScanCounts counts;		/* those of the searches are added at last */
 
 	/* ---- */
+	bool		started;
+	OmenScanCounts counts;		/* those of the searches are added at last */
 	OmenMetaData meta;			/* the copy that the scan works on */
 	bool		all;			/* NULL query: all rows, in any order */
 	const void *elements;		/* of the query */
@@ -134,6 +136,7 @@ omenbeginscan(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
 	OmenScan   *so = palloc0(sizeof(OmenScan));
+	int			i;
 
 	so->opclass = OmenGetOpclass(index);
 	so->context = AllocSetContextCreate(CurrentMemoryContext, "omen scan",
@@ -143,6 +146,19 @@ omenbeginscan(Relation index, int nkeys, int norderbys)
 		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
 		scan->xs_orderbynulls = palloc(sizeof(bool) * norderbys);
 		memset(scan->xs_orderbynulls, true, sizeof(bool) * norderbys);
+
+		/*
+		 * Keys after the first have no bound, and need none: rows are compared
+		 * by the first one before any other counts.
+		 */
+		so->types = palloc(sizeof(Oid) * norderbys);
+		so->values = palloc(sizeof(IndexOrderByDistance) * norderbys);
+		for (i = 0; i < norderbys; i++)
+		{
+			so->types[i] = FLOAT8OID;
+			so->values[i].value = -get_float8_infinity();
+			so->values[i].isnull = false;
+		}
 	}
 	scan->opaque = so;
 	return scan;
@@ -180,8 +196,6 @@ omenrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 		   int norderbys)
 {
 	OmenScan   *so = scan->opaque;
-	const OmenOpclass *opclass = so->opclass;
-	MemoryContext context = so->context;
 
 	om_publish(scan, so);
 	if (keys && scan->numberOfKeys > 0)
@@ -189,10 +203,8 @@ omenrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys,
 				scan->numberOfOrderBys * sizeof(ScanKeyData));
-	MemoryContextReset(context);
-	memset(so, 0, sizeof(OmenScan));
-	so->opclass = opclass;
-	so->context = context;
+	MemoryContextReset(so->context);
+	memset(&so->started, 0, sizeof(OmenScan) - offsetof(OmenScan, started));
 }
 
 void
@@ -751,8 +763,6 @@ bool
 omengettuple(IndexScanDesc scan, ScanDirection dir)
 {
 	OmenScan   *so = scan->opaque;
-	IndexOrderByDistance distance;
-	Oid			type = FLOAT8OID;
 	MemoryContext old;
 	bool		found;
 
@@ -766,9 +776,9 @@ omengettuple(IndexScanDesc scan, ScanDirection dir)
 	if (!found)
 		return false;
 
-	distance.value = so->bound;
-	distance.isnull = so->all;
-	index_store_float8_orderby_distances(scan, &type, &distance, true);
+	so->values[0].value = so->bound;
+	so->values[0].isnull = so->all;
+	index_store_float8_orderby_distances(scan, so->types, so->values, true);
 	scan->xs_recheck = false;
 	return true;
 }

@@ -60,6 +60,8 @@ typedef struct OmenBuildState
 	/* the sample */
 	float	   *sample;
 	uint32		nsample;
+	double		nseen;			/* rows of the sampled blocks */
+	double		expected;		/* rows of the table to be indexed, about */
 
 	/* rows of a graph, or the first rows as elements while few */
 	OmenStore  *store;
@@ -198,6 +200,8 @@ om_sample_callback(Relation index, ItemPointer tid, Datum *values,
 	MemoryContext old = MemoryContextSwitchTo(state->tuple_context);
 	const void *elements = om_row_elements(state, values, isnull);
 
+	if (elements != NULL)
+		state->nseen++;
 	if (elements != NULL && state->nsample < OMEN_SAMPLE_ROWS)
 	{
 		OmenElementsToFloats(&state->frozen, elements, state->sample +
@@ -217,6 +221,7 @@ static void
 om_sample(OmenBuildState *state)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(state->heap);
+	BlockNumber nread = 0;
 	uint32		bytes = state->frozen.dims * sizeof(float);
 	BlockSamplerData sampler;
 
@@ -233,9 +238,12 @@ om_sample(OmenBuildState *state)
 									 state->indexInfo, false, false, false,
 									 block, 1, om_sample_callback, state,
 									 NULL);
+		nread++;
 		om_report(state, OMEN_PROGRESS_SAMPLE, state->nsample,
 				  OMEN_SAMPLE_ROWS);
 	}
+	if (nread > 0)
+		state->expected = state->nseen * nblocks / nread;
 }
 
 static void
@@ -255,7 +263,7 @@ om_scan_callback(Relation index, ItemPointer tid, Datum *values,
 		state->indtuples++;
 		if (state->rows->ntids % OMEN_REPORT_STEP == 0)
 			om_report(state, OMEN_PROGRESS_SCAN, state->rows->ntids,
-					  Max(state->heap->rd_rel->reltuples, 0));
+					  state->expected);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->tuple_context);
@@ -291,9 +299,9 @@ om_build_graph(OmenBuildState *state)
 	OmenStoreFree(state->store, state->sample);
 
 	state->rows = OmenMakeRows(state->store, state->frozen.width,
-							   Max(state->heap->rd_rel->reltuples, 0));
+							   state->expected);
 	om_report(state, OMEN_PROGRESS_SCAN, 0,
-			  Max(state->heap->rd_rel->reltuples, 0));
+			  state->expected);
 	reltuples = table_index_build_scan(state->heap, state->index,
 									   state->indexInfo, true, true,
 									   om_scan_callback, state, NULL);
@@ -315,11 +323,34 @@ om_build_graph(OmenBuildState *state)
 	return reltuples;
 }
 
+/*
+ * Scan a small table into the pending list.  If it turns out not to be small,
+ * because the sample missed most of its rows, a graph is built after all.
+ */
+static double
+om_build_flat(OmenBuildState *state)
+{
+	double		reltuples;
+
+	om_report(state, OMEN_PROGRESS_SCAN, 0, state->expected);
+	reltuples = table_index_build_scan(state->heap, state->index,
+									   state->indexInfo, true, true,
+									   om_pending_callback, state, NULL);
+	if (state->indtuples > OMEN_FLAT_ROWS)
+	{
+		OmenLockProducer(state->index);
+		OmenCompact(state->index, OMEN_COMPACT_FLUSH);
+		OmenUnlockProducer(state->index);
+	}
+	return reltuples;
+}
+
 IndexBuildResult *
 omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 {
 	IndexBuildResult *result;
 	OmenBuildState state;
+	double		reltuples;
 	MemoryContext context;
 	MemoryContext old;
 
@@ -343,27 +374,17 @@ omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 	OmenCreateMeta(index, MAIN_FORKNUM, &state.frozen);
 
 	om_sample(&state);
-	result = palloc0(sizeof(IndexBuildResult));
-	if (state.nsample <= OMEN_FLAT_ROWS)
-	{
-		om_report(&state, OMEN_PROGRESS_SCAN, 0, state.nsample);
-		result->heap_tuples = table_index_build_scan(heap, index, indexInfo,
-													 true, true,
-													 om_pending_callback,
-													 &state, NULL);
-	}
+	if (state.nsample > 0 && state.expected > OMEN_FLAT_ROWS)
+		reltuples = om_build_graph(&state);
 	else
-		result->heap_tuples = om_build_graph(&state);
-	result->index_tuples = state.indtuples;
+		reltuples = om_build_flat(&state);
 
 	MemoryContextSwitchTo(old);
-	{
-		IndexBuildResult *copy = palloc(sizeof(IndexBuildResult));
-
-		*copy = *result;
-		MemoryContextDelete(context);
-		return copy;
-	}
+	MemoryContextDelete(context);
+	result = palloc(sizeof(IndexBuildResult));
+	result->heap_tuples = reltuples;
+	result->index_tuples = state.indtuples;
+	return result;
 }
 
 void

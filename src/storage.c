@@ -21,6 +21,9 @@
 
 #include "storage.h"
 
+/* One of so many reads of pages is counted as usage. */
+#define OMEN_COUNTED_READ	16
+
 /* After a miss, expect more for so many reads. */
 #define OMEN_COLD_READS		64
 
@@ -68,13 +71,20 @@ OmenReadBuffer(Relation index, OmenHints *hints, BlockNumber block, int mode)
 	OmenHint   *hint = &hints->hints[block & (hints->nhints - 1)];
 	Buffer		buffer = hint->buffer;
 
-	if (hint->block != block || !BufferIsValid(buffer) ||
+	/*
+	 * ReadRecentBuffer does not raise a buffer's usage count, and the hottest
+	 * pages would be the first to be evicted: so go the long way now and then.
+	 */
+	if (++hints->reads % OMEN_COUNTED_READ == 0 ||
+		hint->block != block || !BufferIsValid(buffer) ||
 		BufferIsLocal(buffer) || !OmenReadRecentBuffer(index, block, buffer))
 	{
 		/* A page that was there and is gone: others will be gone too. */
-		if (hint->block == block && BufferIsValid(buffer))
-			hints->cold = OMEN_COLD_READS;
+		bool		was_there = hint->block == block && BufferIsValid(buffer);
+
 		buffer = ReadBuffer(index, block);
+		if (was_there && buffer != hint->buffer)
+			hints->cold = OMEN_COLD_READS;
 		hint->block = block;
 		hint->buffer = buffer;
 	}

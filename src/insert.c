@@ -8,14 +8,26 @@
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "compact.h"
 #include "omen.h"
 #include "pending.h"
 
+/* After a flush that failed, leave it to others for so long. */
+#define OMEN_FLUSH_PAUSE_MS	60000
+
+/*
+ * The last flush that this backend began and did not finish.  If it failed,
+ * the insert failed with it; the next one should not have to try the same.
+ */
+static Oid	om_unfinished_index = InvalidOid;
+static TimestampTz om_unfinished_since;
+
 /*
  * Build the pending rows into the graph if they are more than allowed, unless
- * somebody is at it already: then the list may grow for a while.
+ * somebody is at it already, or it failed lately: then the list may grow for a
+ * while.
  */
 static void
 om_flush_if_needed(Relation index)
@@ -24,9 +36,19 @@ om_flush_if_needed(Relation index)
 
 	OmenReadMeta(index, &meta);
 	if (OmenPendingRows(&OmenGetCache(index)->layout, &meta.pending) <
-		omen_pending_limit || !OmenTryLockProducer(index))
+		omen_pending_limit)
 		return;
+	if (om_unfinished_index == RelationGetRelid(index) &&
+		!TimestampDifferenceExceeds(om_unfinished_since,
+									GetCurrentTimestamp(),
+									OMEN_FLUSH_PAUSE_MS))
+		return;
+	if (!OmenTryLockProducer(index))
+		return;
+	om_unfinished_index = RelationGetRelid(index);
+	om_unfinished_since = GetCurrentTimestamp();
 	OmenCompact(index, OMEN_COMPACT_FLUSH);
+	om_unfinished_index = InvalidOid;
 	OmenUnlockProducer(index);
 }
 

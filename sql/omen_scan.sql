@@ -131,10 +131,6 @@ FETCH ALL FROM c;
 CLOSE c;
 SELECT * FROM omen_check('ic', true);
 
--- a row that is locked, and changed meanwhile
-SELECT id FROM tc ORDER BY v <-> '[0,0,0]' LIMIT 2 FOR UPDATE;
-UPDATE tc SET id = id + 10000 WHERE id = 21;
-SELECT id FROM tc ORDER BY v <-> '[0,0,0]' LIMIT 2;
 DROP TABLE tc;
 
 -- inner product and cosine distance; zero vector as the query

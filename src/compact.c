@@ -474,8 +474,12 @@ om_worth_it(const OmenMetaData *meta, uint32 chosen, uint64 rows)
 	return false;
 }
 
-void
-OmenCompact(Relation index, OmenCompactScope scope)
+/*
+ * One compaction.  Returns true if there is another one to do at once: the
+ * sealed list was an earlier producer's, and the pending list is still there.
+ */
+static bool
+om_compact_once(Relation index, OmenCompactScope scope)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "omen compaction",
@@ -484,6 +488,7 @@ OmenCompact(Relation index, OmenCompactScope scope)
 	OmenCompaction *compaction = palloc0(sizeof(OmenCompaction));
 	OmenMetaData *meta = &compaction->meta;
 	uint64		rows;
+	bool		again;
 	uint32		chosen;
 	uint32		i;
 
@@ -492,9 +497,9 @@ OmenCompact(Relation index, OmenCompactScope scope)
 	OmenReclaimReserved(index);
 	OmenReadMeta(index, meta);
 	compaction->cache = OmenGetCacheFor(index, meta);
-	if (meta->sealed.owner != 0 ||
-		OmenPendingRows(&compaction->cache->layout, &meta->pending) >=
-		OMEN_FLAT_ROWS)
+	rows = OmenPendingRows(&compaction->cache->layout, &meta->pending);
+	again = meta->sealed.owner != 0 && rows >= OMEN_FLAT_ROWS;
+	if (meta->sealed.owner != 0 || rows >= OMEN_FLAT_ROWS)
 	{
 		OmenSealPending(index);
 		OmenReadMeta(index, meta);
@@ -522,4 +527,12 @@ OmenCompact(Relation index, OmenCompactScope scope)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	return again;
+}
+
+void
+OmenCompact(Relation index, OmenCompactScope scope)
+{
+	while (om_compact_once(index, scope))
+		CHECK_FOR_INTERRUPTS();
 }

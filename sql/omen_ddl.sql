@@ -17,7 +17,9 @@ CREATE INDEX ON td USING omen (id);
 CREATE INDEX ON td USING omen (b);
 CREATE INDEX ON td USING omen (v vector_l1_ops);
 CREATE INDEX ON td USING omen (v halfvec_l2_ops);
+\set VERBOSITY sqlstate
 ALTER TABLE td ADD EXCLUDE USING omen (v WITH <->);
+\set VERBOSITY default
 CLUSTER td USING td_v_idx;
 CREATE INDEX id ON td USING omen (v);
 CLUSTER td USING id;

@@ -1,5 +1,6 @@
 # Recall on real vectors: the images of Fashion-MNIST (Debian's package
-# dataset-fashion-mnist), after a build, and after rows were added and deleted.
+# dataset-fashion-mnist), after a build, and after rows were added and deleted;
+# and embeddings of texts, which come with the tests (test/data).
 
 use strict;
 use warnings;
@@ -139,6 +140,50 @@ $node->safe_psql('postgres', "DROP INDEX idx;
 is_sound($node, 'idx', 'halfvec');
 note_exact('<->', 'true');
 has_recall('<->', 40, 0.985, 'halfvec');
+
+# Embeddings of texts: from row $first on, $n rows of half floats, as a file
+# for COPY BINARY.
+sub load_halves
+{
+	my ($table, $first, $n, $text_dims) = @_;
+	my $bytes = 2 * $text_dims;
+	my $file = PostgreSQL::Test::Utils::tempdir() . "/$table.bin";
+
+	open my $in, '<:raw', "$FindBin::RealBin/../data/wordnet.f16" or die $!;
+	seek $in, $first * $bytes, 0;
+	open my $out, '>:raw', $file or die "$file: $!";
+	print $out "PGCOPY\n\377\r\n\0", pack('N2', 0, 0);
+	for (1 .. $n)
+	{
+		die 'too few rows' if read($in, my $row, $bytes) != $bytes;
+		print $out pack('n N n2 n*', 1, 4 + $bytes, $text_dims, 0,
+			unpack('v*', $row));
+	}
+	print $out pack('n', 0xffff);
+	close $out;
+	$node->safe_psql('postgres',
+		"COPY $table (v) FROM '$file' WITH (FORMAT binary)");
+}
+
+$node->safe_psql(
+	'postgres', q{
+	DROP TABLE tab, queries;
+	CREATE TABLE tab (id serial, v halfvec(384));
+	CREATE TABLE queries (id serial, v halfvec(384))});
+load_halves('tab', 0, 4000, 384);
+load_halves('queries', 4000, 100, 384);
+foreach my $metric (['<=>', 'cosine'], ['<#>', 'ip'], ['<->', 'l2'])
+{
+	my ($op, $name) = @$metric;
+
+	$node->safe_psql('postgres',
+		"CREATE INDEX idx ON tab USING omen (v halfvec_${name}_ops)");
+	is_sound($node, 'idx', "text, $name");
+	note_exact($op, 'true');
+	has_recall($op, 40, 0.98, 'text');
+	has_recall($op, 4000, 1, 'text');
+	$node->safe_psql('postgres', 'DROP INDEX idx');
+}
 $node->stop;
 
 done_testing();

@@ -14,6 +14,9 @@
 
 #define OMEN_FIRST_ROWS		1024
 
+/* What the batch builder can number. */
+#define OMEN_MAX_ROWS		((uint32) PG_INT32_MAX - 1)
+
 /* Distinct codes: an entry is a position in rows->codes. */
 typedef struct OmenCodeEntry
 {
@@ -92,11 +95,11 @@ om_larger(uint32 n)
 {
 	uint64		larger = (uint64) n + n / 4 + OMEN_FIRST_ROWS;
 
-	if (n == PG_UINT32_MAX - 1)
+	if (n == OMEN_MAX_ROWS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for one omen index")));
-	return Min(larger, PG_UINT32_MAX - 1);
+	return Min(larger, OMEN_MAX_ROWS);
 }
 
 OmenRows *
@@ -107,7 +110,7 @@ OmenMakeRows(OmenStore *store, uint32 width, double expected)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	OmenRows   *rows = palloc0(sizeof(OmenRows));
-	uint32		n = Max(OMEN_FIRST_ROWS, Min(expected, PG_INT32_MAX));
+	uint32		n = Max(OMEN_FIRST_ROWS, Min(expected, OMEN_MAX_ROWS));
 
 	rows->context = context;
 	rows->store = store;

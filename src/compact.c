@@ -10,7 +10,7 @@
  *
  * Which segments take part follows from their sizes.  Rows are built again
  * and again as they move into larger segments, so a segment is merged only
- * with company that is at least a quarter of its size; and as each segment
+ * with company that is at least half of its size; and as each segment
  * costs every search, at most three stay.
  *
  *-------------------------------------------------------------------------
@@ -24,7 +24,7 @@
 #include "pending.h"
 
 /* A segment joins a merge if the rest is at least this share of it. */
-#define OMEN_MERGE_RATIO	4
+#define OMEN_MERGE_RATIO	2
 
 /* Segments that stay after a flush. */
 #define OMEN_WANTED_SEGMENTS	3

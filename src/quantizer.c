@@ -127,22 +127,29 @@ OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
 }
 
 /*
- * Squared norm of a vector of floats.  The kernel's float sum is good unless
- * it overflowed or underflowed.
+ * Squared norm of a vector of floats.  In doubles, so that nothing overflows or
+ * vanishes, and in a fixed order rather than by a kernel, because codes follow
+ * from it and must not depend on the machine.  Several sums, because one would
+ * wait for itself.
  */
+#define OMEN_NORM_SUMS	8
+
 static double
 om_norm2(uint32 n, const float *x)
 {
-	double		sum = omen_kernels->inner_product(n, x, x);
-	uint32		i;
+	double		sums[OMEN_NORM_SUMS] = {0};
+	double		total = 0;
+	uint32		i,
+				j;
 
-	if (sum < 1e-30 || !isfinite(sum))
-	{
-		sum = 0;
-		for (i = 0; i < n; i++)
-			sum += (double) x[i] * x[i];
-	}
-	return sum;
+	for (i = 0; i + OMEN_NORM_SUMS <= n; i += OMEN_NORM_SUMS)
+		for (j = 0; j < OMEN_NORM_SUMS; j++)
+			sums[j] += (double) x[i + j] * x[i + j];
+	for (; i < n; i++)
+		total += (double) x[i] * x[i];
+	for (j = 0; j < OMEN_NORM_SUMS; j++)
+		total += sums[j];
+	return total;
 }
 
 bool

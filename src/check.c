@@ -1367,33 +1367,6 @@ om_return_findings(FunctionCallInfo fcinfo, const OmenCheck *check)
 	}
 }
 
-/* Refuse what is no omen index, or cannot be checked. */
-static void
-om_check_checkable(Relation index)
-{
-	if (index->rd_rel->relkind != RELKIND_INDEX ||
-		index->rd_indam->aminsert != omeninsert)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an omen index",
-						RelationGetRelationName(index))));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary tables of other sessions")));
-	if (!index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot check index \"%s\", which is not valid",
-						RelationGetRelationName(index))));
-	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
-		RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot check unlogged index \"%s\" during recovery",
-						RelationGetRelationName(index))));
-}
-
 /* The table of an index that the user may check; locked. */
 static Relation
 om_open_heap(Oid index)
@@ -1445,7 +1418,7 @@ omen_check(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("could not open parent table of index \"%s\"",
 						RelationGetRelationName(index))));
-	om_check_checkable(index);
+	OmenCheckReadable(index, true);
 	InitMaterializedSRF(fcinfo, 0);
 
 	/* Functions of the index run as the table's owner, as at its creation. */

@@ -155,22 +155,7 @@ omen_index_info(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (index == NULL)
 		return (Datum) 0;
-	if (index->rd_rel->relkind != RELKIND_INDEX ||
-		index->rd_indam->aminsert != omeninsert)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an omen index",
-						RelationGetRelationName(index))));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary tables of other sessions")));
-	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
-		RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot access unlogged index \"%s\" during recovery",
-						RelationGetRelationName(index))));
+	OmenCheckReadable(index, false);
 
 	om_read_index(index, &meta, &counts);
 	for (i = 0; i < meta.nsegments; i++)

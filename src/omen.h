@@ -112,6 +112,13 @@ extern const void *OmenGetElements(const OmenOpclass *opclass, Datum value,
 extern bool OmenIsZero(const OmenOpclass *opclass, const void *elements,
 					   int dims);
 
+/*
+ * For functions that read an index: refuse a relation that is no omen index, or
+ * whose pages this session cannot read; and, if need_valid, an index that a
+ * failed CREATE INDEX CONCURRENTLY left behind.
+ */
+extern void OmenCheckReadable(Relation index, bool need_valid);
+
 /* ambuild.c */
 extern IndexBuildResult *omenbuild(Relation heap, Relation index,
 								   IndexInfo *indexInfo);

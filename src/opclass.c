@@ -1,12 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * opclass.c
- *		Operator classes: what metric and what type of element.
+ *		Operator classes: what metric and what type of element; and whether a
+ *		relation is an index of ours.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "types/halfvec.h"
 #include "types/vector.h"
@@ -88,4 +91,31 @@ OmenIsZero(const OmenOpclass *opclass, const void *elements, int dims)
 			return false;
 	}
 	return true;
+}
+
+void
+OmenCheckReadable(Relation index, bool need_valid)
+{
+	if (index->rd_rel->relkind != RELKIND_INDEX ||
+		index->rd_indam->aminsert != omeninsert)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an omen index",
+						RelationGetRelationName(index))));
+	if (RELATION_IS_OTHER_TEMP(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary tables of other sessions")));
+	if (need_valid && !index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid",
+						RelationGetRelationName(index)),
+				 errhint("REINDEX it, or drop it.")));
+	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
+		RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot access unlogged index \"%s\" during recovery",
+						RelationGetRelationName(index))));
 }

@@ -312,33 +312,6 @@ om_run(OmenRecall *recall)
 	FreeExecutorState(recall->estate);
 }
 
-/* Refuse what is no omen index, or cannot be scanned. */
-static void
-om_check_scannable(Relation index)
-{
-	if (index->rd_rel->relkind != RELKIND_INDEX ||
-		index->rd_indam->amgettuple != omengettuple)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an omen index",
-						RelationGetRelationName(index))));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary tables of other sessions")));
-	if (!index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot search index \"%s\", which is not valid",
-						RelationGetRelationName(index))));
-	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
-		RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot search unlogged index \"%s\" during recovery",
-						RelationGetRelationName(index))));
-}
-
 /*
  * Open the index and its table, all of whose rows the user must be allowed to
  * see.
@@ -366,7 +339,7 @@ om_open(OmenRecall *recall, Oid index)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("could not open parent table of index \"%s\"",
 						RelationGetRelationName(recall->index))));
-	om_check_scannable(recall->index);
+	OmenCheckReadable(recall->index, true);
 	if (pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
 					   RelationGetRelationName(recall->heap));

@@ -24,43 +24,6 @@
 
 #define OMEN_INFO_COLUMNS	11
 
-/* The pending list, sealed pages included. */
-typedef struct OmenPendingCounts
-{
-	int64		rows;
-	int64		dead;
-	int64		pages;
-} OmenPendingCounts;
-
-/* Count one list.  False if it was retired meanwhile. */
-static bool
-om_count_list(Relation index, OmenCache *cache, const OmenPendingData *list,
-			  OmenPendingCounts *counts)
-{
-	OmenPendingWalk walk;
-	Buffer		buffer;
-	bool		retired;
-
-	OmenStartPendingWalk(&walk, list);
-	while ((buffer = OmenNextPendingPage(index, cache, &walk,
-										 BUFFER_LOCK_SHARE,
-										 &retired)) != InvalidBuffer)
-	{
-		Page		page = BufferGetPage(buffer);
-		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
-		uint32		i;
-
-		for (i = 0; i < nrows; i++)
-			if (OmenPageGetPendingRow(&cache->layout, page, i)->flags &
-				OMEN_TID_DEAD)
-				counts->dead++;
-		counts->rows += nrows;
-		counts->pages++;
-		UnlockReleaseBuffer(buffer);
-	}
-	return !retired;
-}
-
 /*
  * Copy the metapage and count the lists that it names, until no flush comes
  * in between.
@@ -76,8 +39,8 @@ om_read_index(Relation index, OmenMetaData *meta, OmenPendingCounts *counts)
 		memset(counts, 0, sizeof(OmenPendingCounts));
 		OmenReadMeta(index, meta);
 		cache = OmenGetCacheFor(index, meta);
-	} while (!om_count_list(index, cache, &meta->sealed, counts) ||
-			 !om_count_list(index, cache, &meta->pending, counts));
+	} while (!OmenCountPending(index, cache, &meta->sealed, counts) ||
+			 !OmenCountPending(index, cache, &meta->pending, counts));
 }
 
 static void

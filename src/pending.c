@@ -333,3 +333,31 @@ OmenPendingPageRows(Relation index, const OmenLayout *layout, Buffer buffer)
 						 "It has more rows than fit.");
 	return nrows;
 }
+
+bool
+OmenCountPending(Relation index, OmenCache *cache,
+				 const OmenPendingData *pending, OmenPendingCounts *counts)
+{
+	OmenPendingWalk walk;
+	Buffer		buffer;
+	bool		retired;
+
+	OmenStartPendingWalk(&walk, pending);
+	while ((buffer = OmenNextPendingPage(index, cache, &walk,
+										 BUFFER_LOCK_SHARE,
+										 &retired)) != InvalidBuffer)
+	{
+		Page		page = BufferGetPage(buffer);
+		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
+		uint32		i;
+
+		for (i = 0; i < nrows; i++)
+			if (OmenPageGetPendingRow(&cache->layout, page, i)->flags &
+				OMEN_TID_DEAD)
+				counts->dead++;
+		counts->rows += nrows;
+		counts->pages++;
+		UnlockReleaseBuffer(buffer);
+	}
+	return !retired;
+}

@@ -54,4 +54,20 @@ extern Buffer OmenNextPendingPage(Relation index, OmenCache *cache,
 extern uint32 OmenPendingPageRows(Relation index, const OmenLayout *layout,
 								  Buffer buffer);
 
+/* Rows of a list, dead ones included, and its pages. */
+typedef struct OmenPendingCounts
+{
+	int64		rows;
+	int64		dead;
+	int64		pages;
+} OmenPendingCounts;
+
+/*
+ * Add the counts of a list, as the metapage once described it.  False if it
+ * was retired meanwhile; the counts are of no use then.
+ */
+extern bool OmenCountPending(Relation index, OmenCache *cache,
+							 const OmenPendingData *pending,
+							 OmenPendingCounts *counts);
+
 #endif							/* OMEN_PENDING_H */

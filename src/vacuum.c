@@ -171,13 +171,16 @@ omenbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	return stats;
 }
 
-/* Rows in the index, when no bulk delete has counted them. */
+/*
+ * Rows in the index, when no bulk delete has counted them; -1 if a flush came
+ * in between.
+ */
 static double
 om_count_rows(Relation index)
 {
 	OmenMetaData meta;
 	OmenCache  *cache;
-	const OmenPendingData *lists[] = {&meta.sealed, &meta.pending};
+	OmenPendingCounts counts = {0};
 	double		rows = 0;
 	uint32		i;
 
@@ -186,31 +189,10 @@ om_count_rows(Relation index)
 	for (i = 0; i < meta.nsegments; i++)
 		rows += meta.segments[i].ntids -
 			Min(meta.segments[i].ndead, meta.segments[i].ntids);
-	for (i = 0; i < lengthof(lists); i++)
-	{
-		OmenPendingWalk walk;
-		Buffer		buffer;
-		bool		retired;
-
-		OmenStartPendingWalk(&walk, lists[i]);
-		while ((buffer = OmenNextPendingPage(index, cache, &walk,
-										 BUFFER_LOCK_SHARE,
-										 &retired)) != InvalidBuffer)
-		{
-			uint32		nrows = OmenPendingPageRows(index, &cache->layout,
-													buffer);
-			uint32		row;
-
-			for (row = 0; row < nrows; row++)
-				if (!(OmenPageGetPendingRow(&cache->layout,
-											BufferGetPage(buffer),
-											row)->flags & OMEN_TID_DEAD))
-					rows++;
-			UnlockReleaseBuffer(buffer);
-		}
-		if (retired)
-			return -1;
-	}
+	if (!OmenCountPending(index, cache, &meta.sealed, &counts) ||
+		!OmenCountPending(index, cache, &meta.pending, &counts))
+		return -1;
+	rows += counts.rows - counts.dead;
 	return rows;
 }
 

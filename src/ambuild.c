@@ -292,6 +292,7 @@ static double
 om_build_graph(OmenBuildState *state)
 {
 	double		reltuples;
+	OmenBuildParams params;
 	OmenStoreUse use;
 
 	state->quantizer = OmenCreateQuantizer(state->index, &state->frozen,
@@ -306,6 +307,12 @@ om_build_graph(OmenBuildState *state)
 									   state->indexInfo, true, true,
 									   om_scan_callback, state, NULL);
 	OmenRowsDone(state->rows);
+
+	OmenFillBuildParams(&state->frozen, &params);
+	elog(DEBUG1, "omen index \"%s\": the graph takes about %zu MB, maintenance_work_mem is %d MB",
+		 RelationGetRelationName(state->index),
+		 OmenBuildMemory(&params, Max(state->rows->ncodes, 1)) / (1024 * 1024),
+		 maintenance_work_mem / 1024);
 
 	OmenLockProducer(state->index);
 	OmenPublishRows(state->index, &state->frozen, state->rows, 0, false,

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "compact.h"
+#include "fault.h"
 #include "pending.h"
 
 /* A segment joins a merge if the rest is at least this share of it. */
@@ -83,7 +84,9 @@ OmenCreateQuantizer(Relation index, const OmenFrozen *frozen,
 	data.extent = OmenExtendFile(&change, data.npages);
 	OmenMetaCommit(&change);
 
+	OMEN_FAULT_POINT("quantizer-before-write");
 	OmenStoreQuantizer(index, quantizer, &data);
+	OMEN_FAULT_POINT("quantizer-after-write");
 
 	OmenMetaBegin(index, &change);
 	change.meta->quantizer = data;
@@ -220,10 +223,13 @@ OmenPublishRows(Relation index, const OmenFrozen *frozen, OmenRows *rows,
 				 RelationGetRelationName(index));
 		meta->segments[meta->nsegments++] = segment;
 	}
+	OMEN_FAULT_POINT("publish-before-retire");
 	if (remove_sealed)
 		om_free_sealed(&change, blocks, nblocks);
 	meta->nreserved = 0;
+	OMEN_FAULT_POINT("publish-before-wal");
 	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("publish-after-wal");
 
 	if (blocks != NULL)
 		pfree(blocks);

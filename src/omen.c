@@ -12,6 +12,7 @@
 #include "simd/simd.h"
 
 #include "compat.h"
+#include "fault.h"
 #include "omen.h"
 
 PG_MODULE_MAGIC;
@@ -22,6 +23,7 @@ void
 _PG_init(void)
 {
 	OmenSimdUse(OmenSimdBest());
+	OmenInitFault();
 	OmenInitOptions();
 }
 

@@ -23,6 +23,7 @@
 
 #include "miscadmin.h"
 
+#include "fault.h"
 #include "pending.h"
 #include "segment.h"
 
@@ -92,7 +93,9 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	state = GenericXLogStart(index);
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
 	om_put_row(&cache->layout, page, tid, elements);
+	OMEN_FAULT_POINT("append-before-wal");
 	GenericXLogFinish(state);
+	OMEN_FAULT_POINT("append-after-wal");
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
@@ -141,6 +144,7 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
 		pending->owner = change.meta->next_owner++;
 
 	block = om_take_block(&change);
+	OMEN_FAULT_POINT("link-before-page");
 	buffer = OmenOverwriteBuffer(index, block);
 	page = GenericXLogRegisterBuffer(change.state, buffer,
 									 GENERIC_XLOG_FULL_IMAGE);
@@ -166,7 +170,9 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	}
 	data->tail = block;
 	data->npages++;
+	OMEN_FAULT_POINT("link-before-wal");
 	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("link-after-wal");
 	UnlockReleaseBuffer(buffer);
 	if (BufferIsValid(tail_buffer))
 		UnlockReleaseBuffer(tail_buffer);
@@ -229,7 +235,9 @@ OmenSealPending(Relation index)
 			meta->pending.stripes[i].npages = 0;
 		}
 		sealed = meta->sealed;
+		OMEN_FAULT_POINT("seal-before-wal");
 		OmenMetaCommit(&change);
+		OMEN_FAULT_POINT("seal-after-wal");
 	}
 	else
 	{
@@ -262,7 +270,9 @@ OmenSealPending(Relation index)
 			state = GenericXLogStart(index);
 			page = GenericXLogRegisterBuffer(state, buffer, 0);
 			OmenPageGetSpecial(page)->flags |= OMEN_PENDING_CLOSED;
+			OMEN_FAULT_POINT("close-before-wal");
 			GenericXLogFinish(state);
+			OMEN_FAULT_POINT("close-after-wal");
 		}
 		UnlockReleaseBuffer(buffer);
 	}

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "fault.h"
 #include "segment.h"
 
 /* Blocks by which a reservation grows under one lock of the metapage. */
@@ -69,7 +70,9 @@ om_reserve(Relation index, uint32 npages, OmenSegmentData *segment)
 		npages -= extent.nblocks;
 		memcpy(segment->extents, meta->reserved, sizeof(segment->extents));
 		segment->nextents = meta->nreserved;
+		OMEN_FAULT_POINT("reserve-before-wal");
 		OmenMetaCommit(&change);
+		OMEN_FAULT_POINT("reserve-after-wal");
 	}
 }
 
@@ -90,7 +93,9 @@ OmenReclaimReserved(Relation index)
 	for (i = 0; i < meta->nreserved; i++)
 		OmenFreeExtent(meta, meta->reserved[i]);
 	meta->nreserved = 0;
+	OMEN_FAULT_POINT("reclaim-before-wal");
 	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("reclaim-after-wal");
 }
 
 /* Start page "logical" of the segment, locked and empty. */
@@ -109,9 +114,11 @@ om_new_page(OmenWriter *writer, OmenPageType type, uint32 logical)
 static void
 om_finish_page(OmenWriter *writer, Buffer buffer, Size used)
 {
+	OMEN_FAULT_POINT("page-before-write");
 	((PageHeader) BufferGetPage(buffer))->pd_lower += used;
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
+	OMEN_FAULT_POINT("page-after-write");
 	writer->done++;
 	writer->progress(writer->arg, writer->done, writer->total);
 }

@@ -19,6 +19,7 @@
 #include "storage/lmgr.h"
 #include "storage/smgr.h"
 
+#include "fault.h"
 #include "storage.h"
 
 /* One of so many reads of pages is counted as usage. */
@@ -138,8 +139,10 @@ om_extend_to(Relation index, BlockNumber nblocks)
 
 	LockRelationForExtension(index, ExclusiveLock);
 	block = RelationGetNumberOfBlocks(index);
+	OMEN_FAULT_POINT("extend-before");
 	if (block < nblocks)
 		OmenZeroExtend(index, block, nblocks);
+	OMEN_FAULT_POINT("extend-after");
 	UnlockRelationForExtension(index, ExclusiveLock);
 }
 
@@ -164,6 +167,7 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 	LockRelationForExtension(index, ExclusiveLock);
 	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
 	UnlockRelationForExtension(index, ExclusiveLock);
+	OMEN_FAULT_POINT("create-meta-before");
 	Assert(BufferGetBlockNumber(buffer) == OMEN_METAPAGE);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 
@@ -208,6 +212,7 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 		log_newpage_buffer(buffer, true);
 		END_CRIT_SECTION();
 	}
+	OMEN_FAULT_POINT("create-meta-after");
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -277,8 +282,11 @@ OmenMetaBegin(Relation index, OmenMetaChange *change)
 void
 OmenMetaCommit(OmenMetaChange *change)
 {
+	OMEN_FAULT_POINT("meta-before-wal");
 	GenericXLogFinish(change->state);
+	OMEN_FAULT_POINT("meta-after-wal");
 	UnlockReleaseBuffer(change->buffer);
+	OMEN_FAULT_POINT("meta-unlocked");
 }
 
 void
@@ -440,9 +448,11 @@ OmenExtentBlock(const OmenExtent *extents, uint32 nextents, uint32 logical)
 void
 OmenLogExtent(Relation index, OmenExtent extent)
 {
+	OMEN_FAULT_POINT("log-before");
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, extent.start,
 						  extent.start + extent.nblocks, true);
+	OMEN_FAULT_POINT("log-after");
 }
 
 /*

@@ -30,6 +30,7 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "fault.h"
 #include "store.h"
 
 /* Smaller arrays are not worth a file. */
@@ -121,6 +122,7 @@ om_extend_file(OmenArray *array, Size from, Size size)
 		int			written;
 
 		CHECK_FOR_INTERRUPTS();
+		OMEN_FAULT_POINT("store-extend");
 		written = FileWrite(array->file, array->store->zeros, n, from,
 							WAIT_EVENT_BUFFILE_WRITE);
 		if (written != n)
@@ -238,8 +240,10 @@ om_acquire(OmenArray *array, Size size)
 void *
 OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
 {
-	OmenArray  *array = MemoryContextAllocZero(context, sizeof(OmenArray));
+	OmenArray  *array;
 
+	OMEN_FAULT_POINT("store-alloc");
+	array = MemoryContextAllocZero(context, sizeof(OmenArray));
 	array->store = store;
 	array->context = context;
 	array->file = -1;
@@ -272,6 +276,7 @@ OmenStoreRealloc(OmenStore *store, void *data, Size size)
 	OmenArray  *array = om_find(store, data);
 	OmenArray	old = *array;
 
+	OMEN_FAULT_POINT("store-realloc");
 	if (array->memory == NULL)
 	{
 		om_unmap_file(array);

@@ -19,6 +19,7 @@
 
 #include "compact.h"
 #include "compat.h"
+#include "fault.h"
 #include "omen.h"
 #include "pending.h"
 
@@ -69,8 +70,11 @@ om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
 		}
 		(*ndead)++;
 	}
-	if (state != NULL)
-		GenericXLogFinish(state);
+	if (state == NULL)
+		return;
+	OMEN_FAULT_POINT("mark-before-wal");
+	GenericXLogFinish(state);
+	OMEN_FAULT_POINT("mark-after-wal");
 }
 
 /* One segment's TID region. */
@@ -109,11 +113,13 @@ om_vacuum_segment(OmenVacuum *vacuum, const OmenSegmentData *segment)
 		return;
 
 	/* The count is for statistics and for deciding what to rewrite. */
+	OMEN_FAULT_POINT("count-before-wal");
 	OmenMetaBegin(vacuum->index, &change);
 	for (i = 0; i < change.meta->nsegments; i++)
 		if (change.meta->segments[i].owner == segment->owner)
 			change.meta->segments[i].ndead = total_dead;
 	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("count-after-wal");
 }
 
 static void

@@ -15,7 +15,7 @@ set -euo pipefail
 # shellcheck source=test/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-parts=(style layers gcc clang assert headers unit regress regress-assert
+parts=(style layers gcc clang assert fault headers unit regress regress-assert
 	isolation tap docs bench)
 
 packages=(gcc make clang perl libipc-run-perl
@@ -100,6 +100,13 @@ part_clang()
 part_assert()
 {
 	build assert CC=gcc OMEN_CFLAGS="-Werror -DUSE_ASSERT_CHECKING"
+}
+
+# With fault points (src/fault.c), which test/reliability makes use of.
+part_fault()
+{
+	build fault CC=gcc \
+		OMEN_CFLAGS="-Werror -DUSE_ASSERT_CHECKING -DOMEN_FAULT"
 }
 
 # Each header compiles alone, after postgres.h; those of src/simd without it.

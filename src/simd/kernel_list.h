@@ -26,6 +26,7 @@
 	.rotate = om_rotate, \
 	.quantize = om_quantize, \
 	.code_dot = om_code_dot, \
+	.code_l1 = om_code_l1, \
 	.encode_block = om_encode_block, \
 	.estimate_block = om_estimate_block, \
 }

@@ -54,6 +54,23 @@ om_code_dot(int width, const int16_t *query, const int8_t *code)
 	return om_sum_ints(_mm256_add_epi32(even, odd));
 }
 
+static int32_t
+om_code_l1(int width, const int8_t *a, const int8_t *b)
+{
+	const __m256i signs = _mm256_set1_epi8(-128);
+	__m256i		sum = _mm256_setzero_si256();
+
+	/* with the sign bits flipped, bytes are unsigned, and as far apart */
+	for (int i = 0; i < width; i += 32)
+	{
+		__m256i		x = _mm256_xor_si256(om_load_bytes(a + i), signs);
+		__m256i		y = _mm256_xor_si256(om_load_bytes(b + i), signs);
+
+		sum = _mm256_add_epi64(sum, _mm256_sad_epu8(x, y));
+	}
+	return om_sum_ints(sum);
+}
+
 /* |x - u| of 32 codes: at most 254, so it fits an unsigned byte. */
 OM_INLINE __m256i
 om_gap(__m256i x, __m256i u)

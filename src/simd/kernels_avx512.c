@@ -56,6 +56,25 @@ om_load_codes(const int8_t *code, int left)
 	return _mm512_maskz_loadu_epi8(mask, code);
 }
 
+/* As in AVX2: bytes with flipped sign bits are unsigned. */
+static int32_t
+om_code_l1(int width, const int8_t *a, const int8_t *b)
+{
+	const __m512i signs = _mm512_set1_epi8(-128);
+	__m512i		sum = _mm512_setzero_si512();
+
+	for (int i = 0; i < width; i += 64)
+	{
+		__m512i		x = _mm512_xor_si512(om_load_codes(a + i, width - i),
+										 signs);
+		__m512i		y = _mm512_xor_si512(om_load_codes(b + i, width - i),
+										 signs);
+
+		sum = _mm512_add_epi64(sum, _mm512_sad_epu8(x, y));
+	}
+	return om_sum_ints(sum);
+}
+
 /* |x - u| of 64 codes: at most 254, so it fits an unsigned byte. */
 OM_INLINE __m512i
 om_gap(__m512i x, __m512i u)

@@ -52,6 +52,17 @@ om_gap(int8x16_t x, int8x16_t u)
 	return vreinterpretq_u8_s8(vabdq_s8(x, u));
 }
 
+static int32_t
+om_code_l1(int width, const int8_t *a, const int8_t *b)
+{
+	uint32x4_t	sum = vdupq_n_u32(0);
+
+	for (int i = 0; i < width; i += 16)
+		sum = vpadalq_u16(sum, vpaddlq_u8(om_gap(vld1q_s8(a + i),
+												 vld1q_s8(b + i))));
+	return (int32_t) vaddvq_u32(sum);
+}
+
 /* sum + the squares of 16 bytes: each is below 65536. */
 OM_INLINE uint32x4_t
 om_add_byte_squares(uint32x4_t sum, uint8x16_t bytes)

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "simd/kernel_list.h"
@@ -289,6 +290,16 @@ om_code_dot(int width, const int16_t *query, const int8_t *code)
 
 	for (int i = 0; i < width; i++)
 		sum += query[i] * code[i];
+	return sum;
+}
+
+static int32_t
+om_code_l1(int width, const int8_t *a, const int8_t *b)
+{
+	int32_t		sum = 0;
+
+	for (int i = 0; i < width; i++)
+		sum += abs(a[i] - b[i]);
 	return sum;
 }
 

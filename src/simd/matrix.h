@@ -13,6 +13,12 @@
  * panels of 16: byte k * 64 + c * 4 + j of a panel is dimension 4 * k + j of
  * column c.
  *
+ * For L1 distances there is no multiplication to be had, and all 8 bits are
+ * used: rows and columns hold values 0..255, and byte k * 128 + c * 8 + j of a
+ * panel is dimension 8 * k + j of column c, so that the sum of eight absolute
+ * differences is one instruction on x86.  A "product" is then the negated
+ * distance, and everything that works on products serves both.
+ *
  * What a kernel returns is defined here to the bit, and is the same for every
  * instruction set.
  *
@@ -73,11 +79,21 @@ typedef struct OmenMatrixKernels
 							 size_t stride);
 
 	/*
+	 * The same for L1 distances, over panels made by OmenPackL1():
+	 * products[r * stride + c] = init[c] - (sum over the dimensions of |row r
+	 * - column c|).
+	 */
+	void		(*subtract) (int width, int nrows, const uint8_t *const *rows,
+							 int npanels, const int8_t *panels,
+							 const int32_t *init, int32_t *products,
+							 size_t stride);
+
+	/*
 	 * Complete a matrix whose n rows are its columns: with the products of
 	 * the rows r of a panel with columns c of later panels, c < n, set
 	 * products[c * stride + r] = products[r * stride + c] + base[c] -
-	 * base[r], where base[r] is the sum of (row r - 64)^2.  That is the
-	 * product of row c with column r.
+	 * base[r], where base[r] is the sum of (row r - 64)^2, or 0 for L1.  That
+	 * is the product of row c with column r.
 	 */
 	void		(*mirror) (int n, int panel, const int32_t *base,
 						   int32_t *products, size_t stride);
@@ -137,6 +153,10 @@ extern const OmenMatrixKernels omen_matrix_avx512;
 #elif defined(__aarch64__)
 extern const OmenMatrixKernels omen_matrix_neon;
 #endif
+
+/* As pack(), for subtract(); it moves eight bytes at a time on any CPU. */
+extern void OmenPackL1(int width, int n, const uint8_t *const *rows,
+					   int8_t *panel);
 
 /* For the sets only: merge() in plain C. */
 extern int	OmenMergeLines(int nlines, int line_keys,

@@ -159,6 +159,87 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 				  products + r * stride, stride);
 }
 
+/*
+ * Negated distances of one block of nrows <= OM_ROWS rows to half a panel.
+ * Each sum of eight differences fills 64 bits, so four columns a register.
+ */
+OM_INLINE void
+om_subtract_block(int width, const int nrows, const uint8_t *const *rows,
+				  const int8_t *panel, const int32_t *init,
+				  int32_t *const *out, int half)
+{
+	__m256i		sum[OM_ROWS][2];
+	__m256i		b = _mm256_load_si256((const __m256i *) (init + half * 8));
+
+	for (int r = 0; r < nrows; r++)
+		sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+	panel += half * 64;
+	for (int i = 0; i < width; i += 8, panel += 128)
+	{
+		__m256i		b0 = _mm256_load_si256((const __m256i *) panel);
+		__m256i		b1 = _mm256_load_si256((const __m256i *) (panel + 32));
+
+		for (int r = 0; r < nrows; r++)
+		{
+			int64_t		qword;
+			__m256i		a;
+
+			memcpy(&qword, rows[r] + i, sizeof(qword));
+			a = _mm256_set1_epi64x(qword);
+			sum[r][0] = _mm256_add_epi64(sum[r][0], _mm256_sad_epu8(a, b0));
+			sum[r][1] = _mm256_add_epi64(sum[r][1], _mm256_sad_epu8(a, b1));
+		}
+	}
+	for (int r = 0; r < nrows; r++)
+	{
+		__m256		low = _mm256_shuffle_ps(_mm256_castsi256_ps(sum[r][0]),
+											_mm256_castsi256_ps(sum[r][1]),
+											0x88);
+		__m256i		s = _mm256_permute4x64_epi64(_mm256_castps_si256(low),
+												 0xd8);
+
+		_mm256_store_si256((__m256i *) (out[r] + half * 8),
+						   _mm256_sub_epi32(b, s));
+	}
+}
+
+/* Negated distances of one block of nrows <= OM_ROWS rows to all panels. */
+OM_INLINE void
+om_subtract_blocks(int width, const int nrows, const uint8_t *const *rows,
+				   int npanels, const int8_t *panels, const int32_t *init,
+				   int32_t *products, size_t stride)
+{
+	int32_t    *out[OM_ROWS];
+
+	for (int p = 0; p < npanels; p++)
+	{
+		for (int r = 0; r < nrows; r++)
+			out[r] = products + r * stride + p * OMEN_PANEL;
+		for (int half = 0; half < 2; half++)
+			om_subtract_block(width, nrows, rows,
+							  panels + p * OMEN_PANEL_BYTES(width),
+							  init + p * OMEN_PANEL, out, half);
+	}
+}
+
+static void
+om_subtract(int width, int nrows, const uint8_t *const *rows, int npanels,
+			const int8_t *panels, const int32_t *init, int32_t *products,
+			size_t stride)
+{
+	int			r = 0;
+
+	for (; r + 6 <= nrows; r += 6)
+		om_subtract_blocks(width, 6, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+	for (; r + 2 <= nrows; r += 2)
+		om_subtract_blocks(width, 2, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+	if (r < nrows)
+		om_subtract_blocks(width, 1, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+}
+
 /* Mirror 8 rows from row on, in 8 columns from column on. */
 OM_INLINE void
 om_mirror_tile(int n, int row, int column, const int32_t *base,
@@ -610,6 +691,7 @@ const OmenMatrixKernels omen_matrix_avx2 = {
 	.name = "avx2",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.subtract = om_subtract,
 	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,

@@ -152,6 +152,78 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 				  products + r * stride, stride);
 }
 
+/*
+ * Negated distances of nrows <= OM_ROWS rows to one panel.  Each sum of eight
+ * differences fills 64 bits, so half a panel a register.
+ */
+OM_INLINE void
+om_subtract_block(int width, const int nrows, const uint8_t *const *rows,
+				  const int8_t *panel, const int32_t *init,
+				  int32_t *products, size_t stride)
+{
+	__m512i		b = _mm512_load_si512(init);
+	__m512i		sum[OM_ROWS][2];
+
+	for (int r = 0; r < nrows; r++)
+		sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+	for (int i = 0; i < width; i += 8, panel += 128)
+	{
+		__m512i		b0 = _mm512_load_si512(panel);
+		__m512i		b1 = _mm512_load_si512(panel + 64);
+
+		for (int r = 0; r < nrows; r++)
+		{
+			int64_t		qword;
+			__m512i		a;
+
+			memcpy(&qword, rows[r] + i, sizeof(qword));
+			a = _mm512_set1_epi64(qword);
+			sum[r][0] = _mm512_add_epi64(sum[r][0], _mm512_sad_epu8(a, b0));
+			sum[r][1] = _mm512_add_epi64(sum[r][1], _mm512_sad_epu8(a, b1));
+		}
+	}
+	for (int r = 0; r < nrows; r++)
+	{
+		__m256i		low = _mm512_cvtepi64_epi32(sum[r][0]);
+		__m256i		high = _mm512_cvtepi64_epi32(sum[r][1]);
+		__m512i		s = _mm512_inserti64x4(_mm512_castsi256_si512(low), high,
+										   1);
+
+		_mm512_store_si512(products + r * stride, _mm512_sub_epi32(b, s));
+	}
+}
+
+/* Negated distances of nrows <= OM_ROWS rows to all panels. */
+OM_INLINE void
+om_subtract_blocks(int width, const int nrows, const uint8_t *const *rows,
+				   int npanels, const int8_t *panels, const int32_t *init,
+				   int32_t *products, size_t stride)
+{
+	for (int p = 0; p < npanels; p++)
+		om_subtract_block(width, nrows, rows,
+						  panels + p * OMEN_PANEL_BYTES(width),
+						  init + p * OMEN_PANEL, products + p * OMEN_PANEL,
+						  stride);
+}
+
+static void
+om_subtract(int width, int nrows, const uint8_t *const *rows, int npanels,
+			const int8_t *panels, const int32_t *init, int32_t *products,
+			size_t stride)
+{
+	int			r = 0;
+
+	for (; r + 8 <= nrows; r += 8)
+		om_subtract_blocks(width, 8, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+	for (; r + 3 <= nrows; r += 3)
+		om_subtract_blocks(width, 3, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+	for (; r < nrows; r++)
+		om_subtract_blocks(width, 1, rows + r, npanels, panels, init,
+						   products + r * stride, stride);
+}
+
 static void
 om_mirror(int n, int panel, const int32_t *base, int32_t *products,
 		  size_t stride)
@@ -552,6 +624,7 @@ const OmenMatrixKernels omen_matrix_avx512 = {
 	.name = "avx512",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.subtract = om_subtract,
 	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,

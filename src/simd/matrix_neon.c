@@ -137,6 +137,88 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 	}
 }
 
+/* Steps of eight dimensions whose differences, two by two, fit 16 bits. */
+#define OM_STEPS	128
+
+/*
+ * Add the distances of nrows <= OM_ROWS rows to one panel, over at most
+ * OM_STEPS steps; sum[r][j] has two parts of each of two columns.
+ */
+OM_INLINE void
+om_subtract_steps(int steps, const int nrows, const uint8_t *const *rows,
+				  int from, const uint8_t *panel, uint32x4_t (*sum)[8])
+{
+	uint16x8_t	part[OM_ROWS][8];
+
+	for (int r = 0; r < nrows; r++)
+		for (int j = 0; j < 8; j++)
+			part[r][j] = vdupq_n_u16(0);
+	for (int s = 0; s < steps; s++, panel += 128)
+		for (int r = 0; r < nrows; r++)
+		{
+			uint8x8_t	eight = vld1_u8(rows[r] + from + s * 8);
+			uint8x16_t	a = vcombine_u8(eight, eight);
+
+			for (int j = 0; j < 8; j++)
+				part[r][j] = vpadalq_u8(part[r][j],
+										vabdq_u8(a, vld1q_u8(panel + j * 16)));
+		}
+	for (int r = 0; r < nrows; r++)
+		for (int j = 0; j < 8; j++)
+			sum[r][j] = vpadalq_u16(sum[r][j], part[r][j]);
+}
+
+/* Negated distances of nrows <= OM_ROWS rows to one panel. */
+OM_INLINE void
+om_subtract_block(int width, const int nrows, const uint8_t *const *rows,
+				  const int8_t *panel, const int32_t *init,
+				  int32_t *products, size_t stride)
+{
+	uint32x4_t	sum[OM_ROWS][8];
+
+	for (int r = 0; r < nrows; r++)
+		for (int j = 0; j < 8; j++)
+			sum[r][j] = vdupq_n_u32(0);
+	for (int i = 0; i < width; i += OM_STEPS * 8)
+	{
+		int			steps = (width - i) / 8;
+
+		om_subtract_steps(steps < OM_STEPS ? steps : OM_STEPS, nrows, rows, i,
+						  (const uint8_t *) panel + (size_t) i * OMEN_PANEL,
+						  sum);
+	}
+	for (int r = 0; r < nrows; r++)
+		for (int j = 0; j < 4; j++)
+		{
+			uint32x4_t	s = vpaddq_u32(sum[r][2 * j], sum[r][2 * j + 1]);
+
+			vst1q_s32(products + r * stride + j * 4,
+					  vsubq_s32(vld1q_s32(init + j * 4),
+								vreinterpretq_s32_u32(s)));
+		}
+}
+
+static void
+om_subtract(int width, int nrows, const uint8_t *const *rows, int npanels,
+			const int8_t *panels, const int32_t *init, int32_t *products,
+			size_t stride)
+{
+	for (int p = 0; p < npanels; p++)
+	{
+		const int8_t *panel = panels + p * OMEN_PANEL_BYTES(width);
+		const int32_t *first = init + p * OMEN_PANEL;
+		int32_t    *out = products + p * OMEN_PANEL;
+		int			r = 0;
+
+		for (; r + 2 <= nrows; r += 2)
+			om_subtract_block(width, 2, rows + r, panel, first,
+							  out + r * stride, stride);
+		if (r < nrows)
+			om_subtract_block(width, 1, rows + r, panel, first,
+							  out + r * stride, stride);
+	}
+}
+
 /* Mirror 4 rows from row on, in 4 columns from column on. */
 OM_INLINE void
 om_mirror_tile(int n, int row, int column, const int32_t *base,
@@ -335,6 +417,7 @@ const OmenMatrixKernels omen_matrix_neon = {
 	.name = "neon",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.subtract = om_subtract,
 	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,

@@ -8,6 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdlib.h>
+
 #include "simd/matrix.h"
 
 static void
@@ -47,6 +49,44 @@ om_multiply(int width, int nrows, const uint8_t *const *rows, int npanels,
 		for (int r = 0; r < nrows; r++)
 			om_multiply_panel(width, rows[r],
 							  panels + p * OMEN_PANEL_BYTES(width),
+							  init + p * OMEN_PANEL,
+							  products + r * stride + p * OMEN_PANEL);
+}
+
+void
+OmenPackL1(int width, int n, const uint8_t *const *rows, int8_t *panel)
+{
+	for (int i = 0; i < width; i += 8, panel += 128)
+	{
+		for (int c = 0; c < n; c++)
+			memcpy(panel + c * 8, rows[c] + i, 8);
+		memset(panel + n * 8, 0, (OMEN_PANEL - n) * 8);
+	}
+}
+
+static void
+om_subtract_panel(int width, const uint8_t *row, const uint8_t *panel,
+				  const int32_t *init, int32_t *products)
+{
+	int32_t		sum[OMEN_PANEL] = {0};
+
+	for (int i = 0; i < width; i += 8, panel += 128)
+		for (int c = 0; c < OMEN_PANEL; c++)
+			for (int j = 0; j < 8; j++)
+				sum[c] += abs(row[i + j] - panel[c * 8 + j]);
+	for (int c = 0; c < OMEN_PANEL; c++)
+		products[c] = init[c] - sum[c];
+}
+
+static void
+om_subtract(int width, int nrows, const uint8_t *const *rows, int npanels,
+			const int8_t *panels, const int32_t *init, int32_t *products,
+			size_t stride)
+{
+	for (int p = 0; p < npanels; p++)
+		for (int r = 0; r < nrows; r++)
+			om_subtract_panel(width, rows[r], (const uint8_t *) panels +
+							  p * OMEN_PANEL_BYTES(width),
 							  init + p * OMEN_PANEL,
 							  products + r * stride + p * OMEN_PANEL);
 }
@@ -224,6 +264,7 @@ const OmenMatrixKernels omen_matrix_scalar = {
 	.name = "scalar",
 	.pack = om_pack,
 	.multiply = om_multiply,
+	.subtract = om_subtract,
 	.mirror = om_mirror,
 	.nearest = om_nearest,
 	.select = om_select,

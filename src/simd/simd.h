@@ -123,6 +123,9 @@ typedef struct OmenKernels
 	int32_t		(*code_dot) (int width, const int16_t *query,
 							 const int8_t *code);
 
+	/* The sum of |a[i] - b[i]|, for L1 distances. */
+	int32_t		(*code_l1) (int width, const int8_t *a, const int8_t *b);
+
 	/*
 	 * Code up to 16 neighbours of a node as signs of their differences.
 	 *

@@ -92,6 +92,38 @@ squared_length(int width, const uint8_t *a)
 	return sum;
 }
 
+static int32_t
+l1_distance(int width, const uint8_t *a, const uint8_t *b)
+{
+	int32_t		sum = 0;
+
+	for (int i = 0; i < width; i++)
+		sum += abs(a[i] - b[i]);
+	return sum;
+}
+
+/*
+ * Fill panels, init and products from the columns and rows, for L1; init is
+ * not 0 since the builder raises it.
+ */
+static void
+make_l1_products(const OmenMatrixKernels *set, int width, int nrows,
+				 int ncolumns)
+{
+	for (int c = 0; c < STRIDE; c++)
+		init[c] = c < ncolumns ? c * 1000 : OMEN_NO_PRODUCT;
+	for (int p = 0; p * OMEN_PANEL < ncolumns; p++)
+	{
+		int			n = ncolumns - p * OMEN_PANEL;
+
+		OmenPackL1(width, n < OMEN_PANEL ? n : OMEN_PANEL,
+				   columns + p * OMEN_PANEL,
+				   panels + p * OMEN_PANEL_BYTES(width));
+	}
+	set->subtract(width, nrows, rows, OMEN_PANELS(ncolumns), panels, init,
+				  products, STRIDE);
+}
+
 /* Fill panels, init, base and products from the columns and rows. */
 static void
 make_products(const OmenMatrixKernels *set, int width, int nrows, int ncolumns)
@@ -141,6 +173,63 @@ test_definition(void)
 						 OMEN_NO_PRODUCT);
 			check(ok, "definition of products", "scalar", width, kind);
 		}
+}
+
+/* Values of all 8 bits; kind as for make_values(). */
+static void
+make_bytes(int width, int kind)
+{
+	make_values(width, kind);
+	for (int r = 0; r < MAX_ROWS + STRIDE; r++)
+		for (int i = 0; i < width; i++)
+			values[r][i] = kind == 0 ? random_below(256) :
+				kind == 1 ? values[r][i] * 255 / 127 : values[r][i] + 128;
+}
+
+/* What is left of init is the distance; padding has none that counts. */
+static void
+test_l1_definition(void)
+{
+	static const int widths[] = {32, 64, 96, 128, 800, 1600};
+
+	for (int w = 0; w < 6; w++)
+		for (int kind = 0; kind < 4; kind++)
+		{
+			int			width = widths[w];
+			bool		ok = true;
+
+			make_bytes(width, kind);
+			make_l1_products(&omen_matrix_scalar, width, 7, 20);
+			for (int r = 0; r < 7; r++)
+				for (int c = 0; c < 32; c++)
+					ok &= c < 20 ? products[r * STRIDE + c] == init[c] -
+						l1_distance(width, rows[r], columns[c]) :
+						products[r * STRIDE + c] <= OMEN_NO_PRODUCT;
+			check(ok, "definition of L1 products", "scalar", width, kind);
+		}
+}
+
+/* Compare subtract() of a set with plain C. */
+static void
+compare_l1_products(const OmenMatrixKernels *set, int width, int kind)
+{
+	static int32_t expected[MAX_ROWS * STRIDE];
+
+	for (int i = 0; i < 24; i++)
+	{
+		int			nrows = 1 + random_below(i < 12 ? 10 : MAX_ROWS);
+		int			ncolumns = 1 + random_below(i < 12 ? 33 : STRIDE);
+		bool		same = true;
+
+		make_l1_products(&omen_matrix_scalar, width, nrows, ncolumns);
+		memcpy(expected, products, sizeof(products));
+		memset(products, 0, sizeof(products));
+		make_l1_products(set, width, nrows, ncolumns);
+		for (int r = 0; r < nrows; r++)
+			same &= memcmp(products + r * STRIDE, expected + r * STRIDE,
+						   OMEN_PANELS(ncolumns) * OMEN_PANEL * 4) == 0;
+		check(same, "subtract", set->name, nrows, ncolumns);
+	}
 }
 
 static void
@@ -363,6 +452,7 @@ main(void)
 	static const int widths[] = {32, 64, 96, 128, 160, 384, 1600};
 
 	test_definition();
+	test_l1_definition();
 	test_distance_keys();
 	test_select_exact();
 	test_merge_exact();
@@ -379,6 +469,8 @@ main(void)
 				compare_products(omen_matrix, widths[w], kind);
 				compare_selection(omen_matrix, widths[w], kind);
 				compare_mirror(omen_matrix, widths[w], kind);
+				make_bytes(widths[w], kind);
+				compare_l1_products(omen_matrix, widths[w], kind);
 			}
 	}
 	printf("%d passed, %d failed\n", passed, failed);

@@ -731,6 +731,24 @@ test_code_dot(const OmenKernels *k, int width, int gap)
 		  "code_dot: width %d: not %ld", width, (long) sum);
 }
 
+static void
+test_code_l1(const OmenKernels *k, int width, int gap)
+{
+	int8_t	   *a = array_take(&input[0], width, random_below(GAPS));
+	int8_t	   *b = array_take(&input[1], width, gap);
+	int32_t		sum = 0;
+
+	for (int i = 0; i < width; i++)
+	{
+		/* with no gap the largest sum possible */
+		a[i] = gap == 0 ? -127 : random_below(255) - 127;
+		b[i] = gap == 0 ? 127 : random_below(255) - 127;
+		sum += abs(a[i] - b[i]);
+	}
+	check(k->code_l1(width, a, b) == sum && k->code_l1(width, b, a) == sum,
+		  "code_l1: width %d: not %d", width, sum);
+}
+
 /* What the codes of a node and its neighbours look like. */
 typedef enum Codes
 {
@@ -977,6 +995,7 @@ test_codes(const OmenKernels *k)
 
 			test_quantize(k, width, gap);
 			test_code_dot(k, width, gap);
+			test_code_l1(k, width, gap);
 			test_estimate_block(k, width, (Blocks) (gap % BLOCKS), gap);
 			test_encode_block(k, width, gap % 2 == 0 ? width : c,
 							  1 + random_below(OMEN_LANES),
@@ -1109,6 +1128,12 @@ bench_code_dot(const OmenKernels *k, Bench *b)
 }
 
 static void
+bench_code_l1(const OmenKernels *k, Bench *b)
+{
+	b->sink = k->code_l1(b->width, b->codes[0], b->codes[1]);
+}
+
+static void
 bench_encode_32(const OmenKernels *k, Bench *b)
 {
 	for (int block = 0; block < 2; block++)
@@ -1141,6 +1166,7 @@ static const struct
 	{"rotate", bench_rotate},
 	{"quantize", bench_quantize},
 	{"code_dot", bench_code_dot},
+	{"code_l1", bench_code_l1},
 	{"encode_block, 32 lanes", bench_encode_32},
 	{"estimate_block", bench_estimate_16}
 };

@@ -55,6 +55,7 @@ om_live_rows(const OmenSegmentData *segment)
 void
 OmenFillBuildParams(const OmenFrozen *frozen, OmenBuildParams *params)
 {
+	params->l1 = frozen->metric == OMEN_METRIC_L1;
 	params->width = frozen->width;
 	params->degree = frozen->degree;
 	params->ef_construction = frozen->ef_construction;

@@ -22,7 +22,8 @@ typedef enum OmenMetric
 {
 	OMEN_METRIC_L2 = 1,
 	OMEN_METRIC_IP = 2,			/* negative inner product */
-	OMEN_METRIC_COSINE = 3
+	OMEN_METRIC_COSINE = 3,
+	OMEN_METRIC_L1 = 4
 } OmenMetric;
 
 /* Type of a vector's elements; stored in the metapage. */

@@ -40,7 +40,8 @@ static const OmQuality om_qualities[] = {
  * Of codes wider than the first of these, partitions and leaves look at a
  * quarter of the dimensions, but no less than the second.  Codes are rotated
  * at random, so any dimensions tell as much as others.  What is found so are
- * candidates only: the choice among them is by all dimensions.
+ * candidates only: the choice among them is by all dimensions.  Codes for L1
+ * are not rotated, and all are looked at.
  */
 #define OM_WIDE					512
 #define OM_MIN_NEAR_WIDTH		320
@@ -55,6 +56,9 @@ static const OmQuality om_qualities[] = {
 
 /* A forward link: target and distance. */
 #define OM_LINK_BYTES			(sizeof(uint32) + sizeof(uint16))
+
+/* What HNSW's and DiskANN's rule of pruning calls alpha. */
+#define OM_ALPHA				1.1f
 
 static uint32
 om_square_root(uint64 x)
@@ -104,13 +108,15 @@ om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
 	shape->forward = (params->degree * 5 + 7) / 8;
 	if (n <= (uint32) params->degree + 1)
 		shape->forward = params->degree;
+	shape->factor = params->l1 ? 1.0f / OM_ALPHA :
+		1.0f / (OM_ALPHA * OM_ALPHA);
 	om_size_clusters(shape, params, n);
 }
 
 static int
 om_near_width(const OmenBuildParams *params, uint32 n)
 {
-	if (params->width <= OM_WIDE || n <= OMEN_FLAT_NODES)
+	if (params->l1 || params->width <= OM_WIDE || n <= OMEN_FLAT_NODES)
 		return params->width;
 	return Max(OM_MIN_NEAR_WIDTH, TYPEALIGN(32, params->width / 4));
 }

@@ -24,6 +24,7 @@
 
 typedef struct OmenBuildParams
 {
+	bool		l1;				/* by L1 distance, not squared Euclidean */
 	int			width;			/* dimensions of a code, multiple of 32 */
 	int			degree;			/* most neighbours of a node, 4 .. 200 */
 	int			ef_construction;	/* < 64 fast, 64 .. 128 default, above
@@ -81,7 +82,7 @@ typedef void (*OmenBuildProgress) (void *arg, OmenBuildPhase phase,
 extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
 
 /*
- * Build the graph of n codes by squared Euclidean distance.
+ * Build the graph of n codes by squared Euclidean distance, or by L1.
  *
  * codes holds n rows of params->width values in -127 .. 127, pairwise
  * distinct; it is read only, and not kept.  progress may be NULL.

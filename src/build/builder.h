@@ -68,11 +68,13 @@ typedef struct OmenBuildShape
 	int			line_keys;		/* keys of a line */
 	int			candidates;		/* most candidates of a node */
 	int			forward;		/* most neighbours chosen for a node */
+	float		factor;			/* that a dropped candidate is nearer to a
+								 * chosen one by, of distances or squares */
 	uint32		cluster;		/* wanted nodes of a level-1 cluster */
 	uint32		leaders;		/* level-1 clusters */
 } OmenBuildShape;
 
-/* Sums over the dimensions of each node's row. */
+/* Sums over the dimensions of each node's row; zeros for L1. */
 typedef struct OmenSums
 {
 	int32	   *squares;		/* sum of value^2, for the row as a row */
@@ -95,7 +97,7 @@ typedef struct OmenBuilder
 	uint32		ncells;			/* cells are ranges of near nodes */
 	uint32	   *cells;			/* first node of each cell, then n */
 
-	/* By node; codes in the 7-bit form of a row (matrix.h). */
+	/* By node: codes as rows (matrix.h), of 7 bits, or of 8 for L1. */
 	uint8	   *rows;
 	OmenSums	all;			/* over all dimensions */
 	OmenSums	near;			/* over the first near_width */
@@ -118,6 +120,7 @@ typedef struct OmenBuilder
 /* A matrix to be: columns, rows, and room for their products. */
 typedef struct OmenMatrix
 {
+	bool		l1;				/* products are negated distances */
 	int			width;
 	int			max_columns;
 	int			max_rows;
@@ -146,17 +149,21 @@ OmenBuildAlloc(const OmenBuilder *builder, MemoryContext context, Size size)
 extern void *OmenAllocAligned(MemoryContext context, Size size);
 
 /* 8-bit codes to the row form of matrix.h. */
-extern void OmenCodeToRow(int width, const int8 *code, uint8 *row);
+extern void OmenCodeToRow(bool l1, int width, const int8 *code, uint8 *row);
 
-/* Sum of value^2 of a row, and what it needs as init if it is a column. */
-extern void OmenRowSums(int width, const uint8 *row, int32 *squares,
+/*
+ * Sum of value^2 of a row, and what it needs as init if it is a column; both
+ * are 0 for L1.
+ */
+extern void OmenRowSums(bool l1, int width, const uint8 *row, int32 *squares,
 						int32 *init);
 
 /*
  * A matrix over the first width dimensions, builder->near_width or all, in
  * CurrentMemoryContext; max_columns is rounded up to full panels.
  */
-extern OmenMatrix *OmenCreateMatrix(int width, int max_columns, int max_rows);
+extern OmenMatrix *OmenCreateMatrix(const OmenBuilder *builder, int width,
+									int max_columns, int max_rows);
 extern Size OmenMatrixMemory(int width, int max_columns, int max_rows);
 
 /* The n rows at column_rows become the columns; init of each is set. */

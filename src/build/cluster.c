@@ -212,14 +212,15 @@ OmenAssignClusters(OmenBuilder *builder)
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));
 	work.counts = palloc0(nleaders * sizeof(Size));
-	work.near = OmenCreateMatrix(builder->near_width, near, OMEN_BLOCK_ROWS);
+	work.near = OmenCreateMatrix(builder, builder->near_width, near,
+								 OMEN_BLOCK_ROWS);
 	work.near_leaders = palloc(near * sizeof(uint32));
 	work.labels = palloc(work.near->max_columns * sizeof(uint16));
 	for (int i = 0; i < work.near->max_columns; i++)
 		work.labels[i] = i;
 	if (nleaders > OMEN_MAX_LEADERS)
 	{
-		work.all = OmenCreateMatrix(builder->near_width, nleaders, 1);
+		work.all = OmenCreateMatrix(builder, builder->near_width, nleaders, 1);
 		work.keys = palloc(nleaders * sizeof(uint64));
 		work.middle = palloc(builder->near_width);
 		work.sums = palloc(builder->near_width * sizeof(int32));

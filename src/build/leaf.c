@@ -212,7 +212,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
-	cluster.matrix = OmenCreateMatrix(builder->near_width,
+	cluster.matrix = OmenCreateMatrix(builder, builder->near_width,
 									  OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));

@@ -21,19 +21,21 @@ OmenAllocAligned(MemoryContext context, Size size)
 }
 
 void
-OmenCodeToRow(int width, const int8 *code, uint8 *row)
+OmenCodeToRow(bool l1, int width, const int8 *code, uint8 *row)
 {
+	int			shift = l1 ? 0 : 1;
+
 	for (int i = 0; i < width; i++)
-		row[i] = ((uint8) code[i] ^ 0x80) >> 1;
+		row[i] = ((uint8) code[i] ^ 0x80) >> shift;
 }
 
 void
-OmenRowSums(int width, const uint8 *row, int32 *squares, int32 *init)
+OmenRowSums(bool l1, int width, const uint8 *row, int32 *squares, int32 *init)
 {
 	int32		sum = 0;
 	int32		square = 0;
 
-	for (int i = 0; i < width; i++)
+	for (int i = 0; i < width && !l1; i++)
 	{
 		int16		value = row[i] - OMEN_COLUMN_SHIFT;
 
@@ -51,12 +53,14 @@ om_round_columns(int n)
 }
 
 OmenMatrix *
-OmenCreateMatrix(int width, int max_columns, int max_rows)
+OmenCreateMatrix(const OmenBuilder *builder, int width, int max_columns,
+				 int max_rows)
 {
 	OmenMatrix *matrix = palloc0(sizeof(OmenMatrix));
 	MemoryContext context = CurrentMemoryContext;
 	int			n = om_round_columns(max_columns);
 
+	matrix->l1 = builder->params->l1;
 	matrix->width = width;
 	matrix->max_columns = n;
 	matrix->max_rows = max_rows;
@@ -84,14 +88,17 @@ OmenMatrixMemory(int width, int max_columns, int max_rows)
 static void
 om_pack_columns(OmenMatrix *matrix, int n)
 {
+	void		(*pack) (int, int, const uint8 *const *, int8 *) =
+		matrix->l1 ? OmenPackL1 : omen_matrix->pack;
+
 	matrix->npanels = OMEN_PANELS(n);
 	matrix->stride = matrix->npanels * OMEN_PANEL;
 	for (int c = n; c < matrix->npanels * OMEN_PANEL; c++)
 		matrix->init[c] = OMEN_NO_PRODUCT;
 	for (int p = 0; p < matrix->npanels; p++)
-		omen_matrix->pack(matrix->width, Min(n - p * OMEN_PANEL, OMEN_PANEL),
-						  matrix->column_rows + p * OMEN_PANEL,
-						  matrix->panels + p * OMEN_PANEL_BYTES(matrix->width));
+		pack(matrix->width, Min(n - p * OMEN_PANEL, OMEN_PANEL),
+			 matrix->column_rows + p * OMEN_PANEL,
+			 matrix->panels + p * OMEN_PANEL_BYTES(matrix->width));
 }
 
 void
@@ -101,8 +108,8 @@ OmenSetColumns(OmenMatrix *matrix, int n)
 
 	Assert(n <= matrix->max_columns);
 	for (int c = 0; c < n; c++)
-		OmenRowSums(matrix->width, matrix->column_rows[c], &squares,
-					&matrix->init[c]);
+		OmenRowSums(matrix->l1, matrix->width, matrix->column_rows[c],
+					&squares, &matrix->init[c]);
 	om_pack_columns(matrix, n);
 }
 
@@ -158,22 +165,31 @@ OmenMeanRow(const OmenBuilder *builder, int width, int n,
 		mean[j] = (sums[j] + n / 2) / n;
 }
 
+/* Products of n rows from "row" on with the columns from a panel on. */
+static void
+om_multiply(OmenMatrix *matrix, int row, int n, int panel)
+{
+	void		(*multiply) (int, int, const uint8 *const *, int, const int8 *,
+							 const int32 *, int32 *, size_t) =
+		matrix->l1 ? omen_matrix->subtract : omen_matrix->multiply;
+	int			column = panel * OMEN_PANEL;
+
+	multiply(matrix->width, n, matrix->rows + row, matrix->npanels - panel,
+			 matrix->panels + (Size) column * matrix->width,
+			 matrix->init + column, OmenProducts(matrix, row) + column,
+			 matrix->stride);
+}
+
 void
 OmenMultiply(OmenMatrix *matrix, int n)
 {
-	OmenMultiplyFrom(matrix, n, 0);
+	om_multiply(matrix, 0, n, 0);
 }
 
 void
 OmenMultiplyFrom(OmenMatrix *matrix, int n, int panel)
 {
-	int			column = panel * OMEN_PANEL;
-
-	omen_matrix->multiply(matrix->width, n, matrix->rows,
-						  matrix->npanels - panel,
-						  matrix->panels + (Size) column * matrix->width,
-						  matrix->init + column, matrix->products + column,
-						  matrix->stride);
+	om_multiply(matrix, 0, n, panel);
 }
 
 /* On and above the diagonal panels by multiplication, below by mirroring. */
@@ -184,12 +200,7 @@ OmenSquare(OmenMatrix *matrix, int n)
 	{
 		int			first = panel * OMEN_PANEL;
 
-		omen_matrix->multiply(matrix->width, Min(n - first, OMEN_PANEL),
-							  matrix->rows + first, matrix->npanels - panel,
-							  matrix->panels + (Size) first * matrix->width,
-							  matrix->init + first,
-							  OmenProducts(matrix, first) + first,
-							  matrix->stride);
+		om_multiply(matrix, first, Min(n - first, OMEN_PANEL), panel);
 		omen_matrix->mirror(n, panel, matrix->base, matrix->products,
 							matrix->stride);
 	}

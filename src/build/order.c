@@ -121,7 +121,7 @@ om_load_block(OmOrder *order, const uint32 *ids, int n)
 	{
 		uint8	   *row = order->block + r * width;
 
-		OmenCodeToRow(width, om_code(order, ids[r]), row);
+		OmenCodeToRow(order->matrix->l1, width, om_code(order, ids[r]), row);
 		order->matrix->rows[r] = row;
 	}
 }
@@ -169,7 +169,8 @@ om_load_leaders(OmOrder *order, uint32 *ids, int k)
 		{
 			uint8	   *row = order->leader_rows + i * width;
 
-			OmenCodeToRow(width, om_code(order, ids[i]), row);
+			OmenCodeToRow(order->matrix->l1, width, om_code(order, ids[i]),
+						  row);
 			order->matrix->column_rows[i] = row;
 		}
 		OmenSetColumns(order->matrix, k);
@@ -302,6 +303,7 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	const uint32 *order = builder->graph->order;
 	int			width = builder->width;
 	int			near_width = builder->near_width;
+	bool		l1 = builder->params->l1;
 
 	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
 								   mul_size(builder->n, width));
@@ -315,11 +317,11 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 
 		if (i + 8 < builder->n)
 			__builtin_prefetch(codes + (Size) order[i + 8] * width);
-		OmenCodeToRow(width, codes + (Size) order[i] * width, row);
-		OmenRowSums(width, row, &builder->all.squares[i],
+		OmenCodeToRow(l1, width, codes + (Size) order[i] * width, row);
+		OmenRowSums(l1, width, row, &builder->all.squares[i],
 					&builder->all.inits[i]);
 		if (near_width < width)
-			OmenRowSums(near_width, row, &builder->near.squares[i],
+			OmenRowSums(l1, near_width, row, &builder->near.squares[i],
 						&builder->near.inits[i]);
 		if (i % 4096 == 0)
 			OmenBuildReport(builder, OMEN_PHASE_ORDER, builder->n,
@@ -356,7 +358,7 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
 								 mul_size(n, sizeof(uint32)));
 	order.part = OmenBuildAlloc(builder, scratch,
 								mul_size(n, sizeof(uint16)));
-	order.matrix = OmenCreateMatrix(width, OM_SPLIT_LEADERS,
+	order.matrix = OmenCreateMatrix(builder, width, OM_SPLIT_LEADERS,
 									OMEN_BLOCK_ROWS);
 	order.leader_rows = palloc(OM_SPLIT_LEADERS * width);
 	order.block = palloc(OMEN_BLOCK_ROWS * width);

@@ -14,9 +14,6 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-/* 1 / alpha^2 for alpha = 1.1 */
-#define OM_SQUARED_FACTOR	(1.0f / 1.21f)
-
 /* Candidates compared with the others at a time. */
 #define OM_PRUNE_ROWS		8
 
@@ -158,7 +155,7 @@ om_load_candidates(OmPrune *prune, const uint64 *candidates, int n)
 	for (int i = 0; i < n; i++)
 		prune->matrix->init[i] += (int32)
 			(OmenKeyDistance(OmenKeyDistance16(candidates[i])) *
-			 OM_SQUARED_FACTOR);
+			 prune->builder->shape.factor);
 }
 
 /*
@@ -314,7 +311,7 @@ OmenChooseNeighbors(OmenBuilder *builder)
 	MemoryContextSwitchTo(scratch);
 	prune = palloc0(sizeof(OmPrune));
 	prune->builder = builder;
-	prune->matrix = OmenCreateMatrix(builder->width,
+	prune->matrix = OmenCreateMatrix(builder, builder->width,
 									 builder->shape.candidates,
 									 OM_PRUNE_ROWS);
 	/* merge() writes in steps of 8 */
@@ -328,7 +325,7 @@ OmenChooseNeighbors(OmenBuilder *builder)
 		for (uint32 i = 0; i < builder->n; i++)
 			nodes[i] = i;
 		prune->flat_keys = palloc(builder->n * sizeof(uint64));
-		prune->flat = OmenCreateMatrix(builder->width, builder->n,
+		prune->flat = OmenCreateMatrix(builder, builder->width, builder->n,
 									   OMEN_BLOCK_ROWS);
 		OmenSetNodeColumns(prune->flat, builder, builder->n, nodes);
 	}

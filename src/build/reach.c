@@ -147,7 +147,7 @@ om_fill_directory(OmParts *parts, uint32 most)
 	OmenGraph  *graph = builder->graph;
 	uint32		nparts = Min(parts->count, most);
 	int			width = builder->near_width;
-	OmenMatrix *matrix = OmenCreateMatrix(width, OM_SAMPLE, 1);
+	OmenMatrix *matrix = OmenCreateMatrix(builder, width, OM_SAMPLE, 1);
 	int32	   *sums = palloc(width * sizeof(int32));
 	uint8	   *mean = palloc(width);
 	uint64	   *entries = palloc(most * sizeof(uint64));
@@ -240,15 +240,18 @@ om_flood(OmReach *reach, uint32 node, uint32 parent)
 }
 
 static uint32
-om_distance(int width, const uint8 *a, const uint8 *b)
+om_distance(const OmenBuilder *builder, uint32 node, uint32 other)
 {
+	const uint8 *a = OmenNodeRow(builder, node);
+	const uint8 *b = OmenNodeRow(builder, other);
+	bool		l1 = builder->params->l1;
 	int32		sum = 0;
 
-	for (int i = 0; i < width; i++)
+	for (int i = 0; i < builder->width; i++)
 	{
 		int16		difference = a[i] - b[i];
 
-		sum += difference * difference;
+		sum += l1 ? abs(difference) : difference * difference;
 	}
 	return sum;
 }
@@ -263,10 +266,7 @@ om_sort_neighbors(OmenBuilder *builder, uint32 node)
 	int			n = graph->degrees[node];
 
 	for (int i = 0; i < n; i++)
-		keys[i] = OmenMakeKey(om_distance(builder->width,
-										  OmenNodeRow(builder, node),
-										  OmenNodeRow(builder, links[i])),
-							  links[i]);
+		keys[i] = OmenMakeKey(om_distance(builder, node, links[i]), links[i]);
 	OmenSortKeys(keys, n);
 	for (int i = 0; i < n; i++)
 		links[i] = OmenKeyNode(keys[i]);

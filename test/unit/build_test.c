@@ -3,7 +3,7 @@
  * build_test.c
  *		The batch builder over synthetic data, and over a file if one is given.
  *
- *		build_test [base.bvecs | base.fvecs [degree [ef_construction]]]
+ *		build_test [base.bvecs | base.fvecs [degree [ef_construction [l1]]]]
  *
  * With a file, the last QUERIES vectors of it are searched for in a graph of
  * the others, and time and recall are printed.  Distances are those of the
@@ -34,6 +34,7 @@ typedef struct Data
 	int8	   *queries;		/* QUERIES rows */
 } Data;
 
+static bool l1;					/* of all distances */
 static int	passed;
 static int	failed;
 static pg_prng_state prng;
@@ -213,7 +214,7 @@ distance(int width, const int8 *a, const int8 *b)
 	{
 		int16		d = a[i] - b[i];
 
-		sum += d * d;
+		sum += l1 ? abs(d) : d * d;
 	}
 	return sum;
 }
@@ -380,7 +381,7 @@ count_reachable(const OmenGraph *graph, uint32 from)
 	return n;
 }
 
-/* Distance of the codes without their lowest bits. */
+/* Distance of the codes, for L2 without their lowest bits. */
 static int32
 coarse_distance(const Data *data, const OmenGraph *graph, uint32 a, uint32 b)
 {
@@ -388,6 +389,8 @@ coarse_distance(const Data *data, const OmenGraph *graph, uint32 a, uint32 b)
 	const int8 *y = data->codes + (Size) graph->order[b] * data->width;
 	int32		sum = 0;
 
+	if (l1)
+		return distance(data->width, x, y);
 	for (int i = 0; i < data->width; i++)
 	{
 		int			d = (x[i] + 128) / 2 - (y[i] + 128) / 2;
@@ -503,6 +506,7 @@ build(const Data *data, OmenBuildParams params, Progress *progress)
 	memset(progress, 0, sizeof(*progress));
 	progress->sane = true;
 	progress->last = now();
+	params.l1 = l1;
 	params.width = data->width;
 	graph = OmenBuildGraph(&params, data->codes, data->n, note_progress,
 						   progress);
@@ -523,6 +527,7 @@ build_and_check(const Data *data, OmenBuildParams params)
 	ShimResetPeak();
 	graph = build(data, params, &progress);
 	peak = ShimPeak() - before;
+	params.l1 = l1;
 	params.width = data->width;
 	estimate = OmenBuildMemory(&params, data->n);
 	check(peak < estimate * 1.2 + 262144 && estimate < peak * 1.2 + 262144,
@@ -646,6 +651,22 @@ test_choice(void)
 	check_recall(&data, graph, 20, 0.8);
 	OmenFreeGraph(graph);
 	free(data.codes);
+}
+
+/* The same by L1 distances. */
+static void
+test_l1(void)
+{
+	l1 = true;
+	test_data(make_mixture("mixture, L1", 64, 24, 8000, 50, 60, 20), 0.99);
+	test_data(make_mixture("wide, L1", 608, 600, 4000, 40, 20, 30), 0.97);
+	test_data(make_uniform("uniform, L1", 32, 8, 8000), 0.99);
+	test_data(make_near_duplicates(5000), 0.85);
+	test_data(make_mixture("tight clusters, L1", 128, 128, 8000, 80, 100, 2),
+			  0.98);
+	test_data(make_line(5000), 0.99);
+	test_shapes();
+	l1 = false;
 }
 
 /* A second seed gives a second graph, as good. */
@@ -795,6 +816,7 @@ main(int argc, char **argv)
 			params.degree = atoi(argv[2]);
 		if (argc > 3)
 			params.ef_construction = atoi(argv[3]);
+		l1 = argc > 4;
 		check(data.queries != NULL, "read the file", argv[1]);
 		if (data.queries != NULL)
 			test_file(data, params);
@@ -814,6 +836,7 @@ main(int argc, char **argv)
 		test_params();
 		test_choice();
 		test_shapes();
+		test_l1();
 	}
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed != 0;

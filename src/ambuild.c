@@ -9,6 +9,10 @@
  * does not fit maintenance_work_mem lies in temporary files meanwhile
  * (store.c).
  *
+ * All of this after the sample is done by a team (team.h): the backend, which
+ * leads it, and parallel workers, if the table is large enough and there are
+ * some.
+ *
  * A table of few rows gets no graph: its rows go to the pending list, which
  * is scanned exactly.
  *
@@ -26,12 +30,16 @@
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 
-#include "compact.h"
-#include "omen.h"
+#include "ambuild.h"
 #include "pending.h"
 
-/* Rows that are sampled, if the table has them. */
-#define OMEN_SAMPLE_ROWS	10000
+/*
+ * Rows that are sampled, if the table has them: enough elements for a quantile
+ * of magnitudes, enough rows for a mean.
+ */
+#define OMEN_SAMPLE_ELEMENTS	2000000
+#define OMEN_MIN_SAMPLE_ROWS	1000
+#define OMEN_MAX_SAMPLE_ROWS	10000
 
 /* Blocks read for the sample at most, however few rows they have. */
 #define OMEN_SAMPLE_BLOCKS	4000
@@ -47,30 +55,6 @@
 
 /* Units between two reports of progress. */
 #define OMEN_REPORT_STEP	1024
-
-typedef struct OmenBuildState
-{
-	Relation	heap;
-	Relation	index;
-	IndexInfo  *indexInfo;
-	const OmenOpclass *opclass;
-	OmenFrozen	frozen;
-	OmenQuantizer *quantizer;
-
-	/* the sample */
-	float	   *sample;
-	uint32		nsample;
-	double		nseen;			/* rows of the sampled blocks */
-	double		expected;		/* rows of the table to be indexed, about */
-
-	/* rows of a graph, or the first rows as elements while few */
-	OmenStore  *store;
-	OmenRows   *rows;
-	double		indtuples;		/* indexed so far */
-	MemoryContext tuple_context;	/* reset after each tuple */
-
-	int			phase;			/* last reported */
-} OmenBuildState;
 
 char *
 omenbuildphasename(int64 phasenum)
@@ -95,15 +79,35 @@ omenbuildphasename(int64 phasenum)
 	}
 }
 
+/* Note how long the phase took that ends now. */
+static void
+om_end_phase(OmenBuildState *state)
+{
+	instr_time	now;
+	instr_time	duration;
+
+	INSTR_TIME_SET_CURRENT(now);
+	duration = now;
+	INSTR_TIME_SUBTRACT(duration, state->phase_start);
+	if (state->phase != 0)
+		appendStringInfo(&state->times, "%s%s %.3f s",
+						 state->times.len > 0 ? ", " : "",
+						 omenbuildphasename(state->phase),
+						 INSTR_TIME_GET_DOUBLE(duration));
+	state->phase_start = now;
+}
+
 /*
  * Report the phase, and done of total units as tuples.  The units are nodes,
- * or pages while these are written.
+ * or pages while these are written.  Only the leader reports.
  */
 static void
 om_report(OmenBuildState *state, int phase, uint32 done, uint32 total)
 {
 	CHECK_FOR_INTERRUPTS();
 	OmenStoreRelax(state->store);
+	if (!OmenTeamLeads(state->team))
+		return;
 	if (phase != state->phase)
 	{
 		const int	what[] = {
@@ -113,9 +117,7 @@ om_report(OmenBuildState *state, int phase, uint32 done, uint32 total)
 		const int64 values[] = {phase, total, done};
 
 		pgstat_progress_update_multi_param(lengthof(what), what, values);
-		elog(DEBUG1, "omen index \"%s\": %s",
-			 RelationGetRelationName(state->index),
-			 omenbuildphasename(phase));
+		om_end_phase(state);
 		state->phase = phase;
 	}
 	else
@@ -202,7 +204,7 @@ om_sample_callback(Relation index, ItemPointer tid, Datum *values,
 
 	if (elements != NULL)
 		state->nseen++;
-	if (elements != NULL && state->nsample < OMEN_SAMPLE_ROWS)
+	if (elements != NULL && state->nsample < state->wanted)
 	{
 		OmenElementsToFloats(&state->frozen, elements, state->sample +
 							 (Size) state->nsample * state->frozen.dims);
@@ -225,12 +227,14 @@ om_sample(OmenBuildState *state)
 	uint32		bytes = state->frozen.dims * sizeof(float);
 	BlockSamplerData sampler;
 
-	om_report(state, OMEN_PROGRESS_SAMPLE, 0, OMEN_SAMPLE_ROWS);
+	state->wanted = Min(Max(OMEN_SAMPLE_ELEMENTS / state->frozen.dims,
+							OMEN_MIN_SAMPLE_ROWS), OMEN_MAX_SAMPLE_ROWS);
+	om_report(state, OMEN_PROGRESS_SAMPLE, 0, state->wanted);
 	state->sample = OmenStoreAlloc(state->store, CurrentMemoryContext,
-								   mul_size(OMEN_SAMPLE_ROWS, bytes));
+								   mul_size(state->wanted, bytes));
 	BlockSampler_Init(&sampler, nblocks, OMEN_SAMPLE_BLOCKS,
 					  (uint32) state->frozen.seed);
-	while (BlockSampler_HasMore(&sampler) && state->nsample < OMEN_SAMPLE_ROWS)
+	while (BlockSampler_HasMore(&sampler) && state->nsample < state->wanted)
 	{
 		BlockNumber block = BlockSampler_Next(&sampler);
 
@@ -240,7 +244,7 @@ om_sample(OmenBuildState *state)
 									 NULL);
 		nread++;
 		om_report(state, OMEN_PROGRESS_SAMPLE, state->nsample,
-				  OMEN_SAMPLE_ROWS);
+				  state->wanted);
 	}
 	if (nread > 0)
 		state->expected = state->nseen * nblocks / nread;
@@ -287,69 +291,89 @@ om_pending_callback(Relation index, ItemPointer tid, Datum *values,
 	MemoryContextReset(state->tuple_context);
 }
 
-/* Scan, build, write. */
-static double
+/*
+ * Scan, build, write: what all members do.  False if there was nothing to
+ * build.
+ */
+bool
+OmenBuildTogether(OmenBuildState *state, OmenSegmentData *segment)
+{
+	state->rows = OmenMakeRows(state->store, state->frozen.width,
+							   state->expected);
+	om_report(state, OMEN_PROGRESS_SCAN, 0, state->expected);
+	state->reltuples = table_index_build_scan(state->heap, state->index,
+											  state->indexInfo, true,
+											  OmenTeamLeads(state->team),
+											  om_scan_callback, state,
+											  state->scan);
+	OmenRowsDone(state->rows);
+	if (state->team != NULL)
+		OmenMeetTeam(state);
+	state->rows = OmenGatherRows(state->rows);
+
+	/* Not earlier: the scan may need locks that go before this one. */
+	if (OmenTeamLeads(state->team))
+		OmenLockProducer(state->index);
+	if (state->rows->ncodes > 0)
+		OmenBuildSegment(state->index, &state->frozen, state->rows, true,
+						 om_report_build, om_report_page, state, segment);
+	return state->rows->ncodes > 0;
+}
+
+static void
+om_log_build(OmenBuildState *state)
+{
+	const char *name = RelationGetRelationName(state->index);
+	OmenStoreUse use = OmenStoreGetUse(state->store);
+
+	om_end_phase(state);
+	elog(DEBUG1, "omen index \"%s\": %u rows, %u nodes of %u dimensions (edges: %u), degree %u",
+		 name, state->rows->ntids, state->rows->ncodes, state->frozen.width,
+		 state->frozen.edge_dims, state->frozen.degree);
+	elog(DEBUG1, "omen index \"%s\": used %zu MB of memory and %zu MB of temporary files, %d processes",
+		 name, use.most_memory / (1024 * 1024), use.most_files / (1024 * 1024),
+		 OmenTeamMembers(state->team));
+	elog(DEBUG1, "omen index \"%s\": %s", name, state->times.data);
+}
+
+static void
 om_build_graph(OmenBuildState *state)
 {
-	double		reltuples;
-	OmenBuildParams params;
-	OmenStoreUse use;
+	OmenSegmentData segment;
+	bool		any;
 
 	state->quantizer = OmenCreateQuantizer(state->index, &state->frozen,
 										   state->sample, state->nsample);
 	OmenStoreFree(state->store, state->sample);
-
-	state->rows = OmenMakeRows(state->store, state->frozen.width,
-							   state->expected);
-	om_report(state, OMEN_PROGRESS_SCAN, 0,
-			  state->expected);
-	reltuples = table_index_build_scan(state->heap, state->index,
-									   state->indexInfo, true, true,
-									   om_scan_callback, state, NULL);
-	OmenRowsDone(state->rows);
-
-	OmenFillBuildParams(&state->frozen, &params);
-	elog(DEBUG1, "omen index \"%s\": the graph takes about %zu MB, maintenance_work_mem is %d MB",
-		 RelationGetRelationName(state->index),
-		 OmenBuildMemory(&params, Max(state->rows->ncodes, 1)) / (1024 * 1024),
-		 maintenance_work_mem / 1024);
-
-	OmenLockProducer(state->index);
-	OmenPublishRows(state->index, &state->frozen, state->rows, 0, false,
-					om_report_build, om_report_page, state);
-	OmenUnlockProducer(state->index);
-	use = OmenStoreGetUse(state->store);
-	elog(DEBUG1, "omen index \"%s\": used %zu MB of memory and %zu MB of temporary files",
-		 RelationGetRelationName(state->index),
-		 use.most_memory / (1024 * 1024), use.most_files / (1024 * 1024));
-	elog(DEBUG1, "omen index \"%s\": %u rows, %u nodes of %u dimensions (edges: %u), degree %u",
-		 RelationGetRelationName(state->index), state->rows->ntids,
-		 state->rows->ncodes, state->frozen.width, state->frozen.edge_dims,
-		 state->frozen.degree);
+	OmenBeginParallel(state);
+	any = OmenBuildTogether(state, &segment);
+	om_log_build(state);
 	OmenFreeRows(state->rows);
-	return reltuples;
+	if (state->team != NULL)
+		OmenEndParallel(state);
+	if (any)
+		OmenPublishSegment(state->index, &segment, 0, false);
+	OmenUnlockProducer(state->index);
 }
 
 /*
  * Scan a small table into the pending list.  If it turns out not to be small,
  * because the sample missed most of its rows, a graph is built after all.
  */
-static double
+static void
 om_build_flat(OmenBuildState *state)
 {
-	double		reltuples;
-
 	om_report(state, OMEN_PROGRESS_SCAN, 0, state->expected);
-	reltuples = table_index_build_scan(state->heap, state->index,
-									   state->indexInfo, true, true,
-									   om_pending_callback, state, NULL);
+	state->reltuples = table_index_build_scan(state->heap, state->index,
+											  state->indexInfo, true, true,
+											  om_pending_callback, state,
+											  NULL);
 	if (state->indtuples > OMEN_FLAT_ROWS)
 	{
 		OmenLockProducer(state->index);
 		OmenCompact(state->index, OMEN_COMPACT_FLUSH);
 		OmenUnlockProducer(state->index);
 	}
-	return reltuples;
 }
 
 IndexBuildResult *
@@ -357,7 +381,6 @@ omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 {
 	IndexBuildResult *result;
 	OmenBuildState state;
-	double		reltuples;
 	MemoryContext context;
 	MemoryContext old;
 
@@ -374,22 +397,23 @@ omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 	state.index = index;
 	state.indexInfo = indexInfo;
 	state.opclass = OmenGetOpclass(index);
-	state.store = OmenCreateStore((Size) maintenance_work_mem * 1024);
+	state.store = OmenCreateStore((Size) maintenance_work_mem * 1024, NULL);
 	state.tuple_context = AllocSetContextCreate(context, "omen build tuple",
 												ALLOCSET_DEFAULT_SIZES);
+	initStringInfo(&state.times);
 	om_choose_frozen(&state.frozen, index, state.opclass);
 	OmenCreateMeta(index, MAIN_FORKNUM, &state.frozen);
 
 	om_sample(&state);
 	if (state.nsample > 0 && state.expected > OMEN_FLAT_ROWS)
-		reltuples = om_build_graph(&state);
+		om_build_graph(&state);
 	else
-		reltuples = om_build_flat(&state);
+		om_build_flat(&state);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	result = palloc(sizeof(IndexBuildResult));
-	result->heap_tuples = reltuples;
+	result->heap_tuples = state.reltuples;
 	result->index_tuples = state.indtuples;
 	return result;
 }

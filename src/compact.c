@@ -167,33 +167,36 @@ om_sealed_blocks(Relation index, OmenCache *cache,
 }
 
 void
-OmenPublishRows(Relation index, const OmenFrozen *frozen, OmenRows *rows,
-				uint32 replaced, bool remove_sealed,
-				OmenBuildProgress build_progress,
-				OmenPageProgress page_progress, void *arg)
+OmenBuildSegment(Relation index, const OmenFrozen *frozen,
+				 const OmenRows *rows, bool bulk,
+				 OmenBuildProgress build_progress,
+				 OmenPageProgress page_progress, void *arg,
+				 OmenSegmentData *segment)
+{
+	OmenBuildParams params;
+	OmenGraph  *graph;
+
+	OmenFillBuildParams(frozen, &params);
+	params.store = rows->store;
+	graph = OmenBuildGraph(&params, rows->codes, rows->distinct, rows->ncodes,
+						   build_progress, arg);
+	OmenWriteSegment(index, frozen, rows, graph, bulk, page_progress, arg,
+					 segment);
+	OmenFreeGraph(graph);
+}
+
+void
+OmenPublishSegment(Relation index, const OmenSegmentData *segment,
+				   uint32 replaced, bool remove_sealed)
 {
 	OmenMetaChange change;
 	OmenMetaData *meta;
-	OmenSegmentData segment;
 	BlockNumber *blocks = NULL;
 	uint32		nblocks = 0;
 	uint32		kept = 0;
 	uint32		i,
 				j;
 
-	if (rows->ncodes > 0)
-	{
-		OmenBuildParams params;
-		OmenGraph  *graph;
-
-		OmenFillBuildParams(frozen, &params);
-		params.store = rows->store;
-		graph = OmenBuildGraph(&params, rows->codes, rows->ncodes,
-							   build_progress, arg);
-		OmenWriteSegment(index, frozen, rows, graph, page_progress, arg,
-						 &segment);
-		OmenFreeGraph(graph);
-	}
 	if (remove_sealed)
 	{
 		OmenMetaData *copy = palloc(sizeof(OmenMetaData));
@@ -217,12 +220,12 @@ OmenPublishRows(Relation index, const OmenFrozen *frozen, OmenRows *rows,
 			meta->segments[kept++] = meta->segments[i];
 	}
 	meta->nsegments = kept;
-	if (rows->ncodes > 0)
+	if (segment != NULL)
 	{
 		if (meta->nsegments == OMEN_MAX_SEGMENTS)
 			elog(ERROR, "too many segments in index \"%s\"",
 				 RelationGetRelationName(index));
-		meta->segments[meta->nsegments++] = segment;
+		meta->segments[meta->nsegments++] = *segment;
 	}
 	OMEN_FAULT_POINT("publish-before-retire");
 	if (remove_sealed)
@@ -481,6 +484,21 @@ om_worth_it(const OmenMetaData *meta, uint32 chosen, uint64 rows)
 	return false;
 }
 
+/* Put one segment of the rows, if any, in place of what they come from. */
+static void
+om_replace(OmenCompaction *compaction, uint32 replaced)
+{
+	Relation	index = compaction->index;
+	OmenRows   *rows = compaction->rows;
+	OmenSegmentData segment;
+
+	if (rows->ncodes > 0)
+		OmenBuildSegment(index, &compaction->meta.frozen, rows, false,
+						 om_build_tick, om_page_tick, rows->store, &segment);
+	OmenPublishSegment(index, rows->ncodes > 0 ? &segment : NULL, replaced,
+					   compaction->meta.sealed.owner != 0);
+}
+
 /*
  * One compaction.  Returns true if there is another one to do at once: the
  * sealed list was an earlier producer's, and the pending list is still there.
@@ -521,16 +539,15 @@ om_compact_once(Relation index, OmenCompactScope scope)
 		else
 			compaction->quantizer = compaction->cache->quantizer;
 		compaction->rows =
-			OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024),
+			OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024,
+										 NULL),
 						 meta->frozen.width, rows);
 		for (i = 0; i < meta->nsegments; i++)
 			if (chosen & (1U << i))
 				om_read_segment(compaction, &meta->segments[i]);
 		om_read_sealed(compaction);
 		OmenRowsDone(compaction->rows);
-		OmenPublishRows(index, &meta->frozen, compaction->rows, chosen,
-						meta->sealed.owner != 0, om_build_tick, om_page_tick,
-						compaction->rows->store);
+		om_replace(compaction, chosen);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -26,15 +26,23 @@ typedef enum OmenCompactScope
 extern void OmenCompact(Relation index, OmenCompactScope scope);
 
 /*
- * Build "rows" into a segment and publish it, in one step that also removes
- * the sealed pending list (if remove_sealed) and the segments whose bits are
- * set in "replaced".  rows may be empty.
+ * Build rows, of which there are some, into a segment and write it; "bulk" and
+ * the result as in OmenWriteSegment.  All members of the store's team call
+ * this together.
  */
-extern void OmenPublishRows(Relation index, const OmenFrozen *frozen,
-							OmenRows *rows, uint32 replaced,
-							bool remove_sealed,
-							OmenBuildProgress build_progress,
-							OmenPageProgress page_progress, void *arg);
+extern void OmenBuildSegment(Relation index, const OmenFrozen *frozen,
+							 const OmenRows *rows, bool bulk,
+							 OmenBuildProgress build_progress,
+							 OmenPageProgress page_progress, void *arg,
+							 OmenSegmentData *segment);
+
+/*
+ * Publish a segment (NULL: none), in one step that also removes the sealed
+ * pending list (if remove_sealed) and the segments whose bits are set in
+ * "replaced".
+ */
+extern void OmenPublishSegment(Relation index, const OmenSegmentData *segment,
+							   uint32 replaced, bool remove_sealed);
 
 /* The parameters of the batch builder for an index. */
 extern void OmenFillBuildParams(const OmenFrozen *frozen,

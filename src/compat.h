@@ -24,12 +24,13 @@
 
 /* 16 renamed RelFileNode to RelFileLocator */
 #if PG_VERSION_NUM >= 160000
-#define OmenReadRecentBuffer(rel, block, hint) \
-	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, (block), (hint))
+#define OmenRelationLocator(rel) ((rel)->rd_locator)
 #else
-#define OmenReadRecentBuffer(rel, block, hint) \
-	ReadRecentBuffer((rel)->rd_node, MAIN_FORKNUM, (block), (hint))
+#define OmenRelationLocator(rel) ((rel)->rd_node)
 #endif
+
+#define OmenReadRecentBuffer(rel, block, hint) \
+	ReadRecentBuffer(OmenRelationLocator(rel), MAIN_FORKNUM, (block), (hint))
 
 /* 16 can extend by many blocks at once */
 static inline void

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "port/atomics.h"
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
@@ -90,39 +91,52 @@ om_make(OmenRows *rows, uint32 n, Size size)
 	return OmenStoreAlloc(rows->store, rows->context, mul_size(n, size));
 }
 
+static void
+om_too_many(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many rows for one omen index")));
+}
+
 static uint32
 om_larger(uint32 n)
 {
 	uint64		larger = (uint64) n + n / 4 + OMEN_FIRST_ROWS;
 
 	if (n == OMEN_MAX_ROWS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows for one omen index")));
+		om_too_many();
 	return Min(larger, OMEN_MAX_ROWS);
+}
+
+/* A collection without arrays. */
+static OmenRows *
+om_empty_rows(OmenStore *store, uint32 width)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "omen rows",
+												  ALLOCSET_DEFAULT_SIZES);
+	OmenRows   *rows = MemoryContextAllocZero(context, sizeof(OmenRows));
+
+	rows->context = context;
+	rows->store = store;
+	rows->width = width;
+	return rows;
 }
 
 OmenRows *
 OmenMakeRows(OmenStore *store, uint32 width, double expected)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "omen rows",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	OmenRows   *rows = palloc0(sizeof(OmenRows));
+	OmenRows   *rows = om_empty_rows(store, width);
 	uint32		n = Max(OMEN_FIRST_ROWS, Min(expected, OMEN_MAX_ROWS));
 
-	rows->context = context;
-	rows->store = store;
-	rows->width = width;
 	rows->maxcodes = n;
 	rows->maxtids = n;
 	rows->codes = om_make(rows, n, width);
 	rows->infos = om_make(rows, n, sizeof(OmenCodeInfo));
 	rows->tids = om_make(rows, n, sizeof(ItemPointerData));
 	rows->tid_codes = om_make(rows, n, sizeof(uint32));
-	rows->hash = omen_codes_create(context, n, rows);
-	MemoryContextSwitchTo(old);
+	rows->hash = omen_codes_create(rows->context, n, rows);
 	return rows;
 }
 
@@ -137,6 +151,16 @@ OmenNextCode(OmenRows *rows)
 							  sizeof(OmenCodeInfo));
 	}
 	return OM_CODE(rows, rows->ncodes);
+}
+
+/* What holds for a code has to hold for all vectors that have it. */
+static void
+om_join_infos(OmenRows *rows, uint32 code, const OmenCodeInfo *info)
+{
+	OmenCodeInfo *known = &rows->infos[code];
+
+	known->error = Max(known->error, info->error);
+	known->excess = Max(known->excess, info->excess);
 }
 
 void
@@ -158,12 +182,7 @@ OmenAddRow(OmenRows *rows, const OmenCodeInfo *info, ItemPointer tid)
 	if (!found)
 		rows->infos[rows->ncodes++] = *info;
 	else
-	{
-		OmenCodeInfo *known = &rows->infos[entry->code];
-
-		known->error = Max(known->error, info->error);
-		known->excess = Max(known->excess, info->excess);
-	}
+		om_join_infos(rows, entry->code, info);
 	rows->tids[rows->ntids] = *tid;
 	rows->tid_codes[rows->ntids] = entry->code;
 	rows->ntids++;
@@ -174,6 +193,167 @@ OmenRowsDone(OmenRows *rows)
 {
 	omen_codes_destroy(rows->hash);
 	rows->hash = NULL;
+}
+
+/* TID and code of a row, to be sorted. */
+typedef struct OmenRowKey
+{
+	uint64		tid;
+	uint32		code;
+} OmenRowKey;
+
+#define ST_SORT om_sort_keys
+#define ST_ELEMENT_TYPE OmenRowKey
+#define ST_COMPARE(a, b) ((a)->tid < (b)->tid ? -1 : (a)->tid > (b)->tid)
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+static bool
+om_ascending(const OmenRows *rows)
+{
+	for (uint32 i = 1; i < rows->ntids; i++)
+		if (ItemPointerCompare(&rows->tids[i - 1], &rows->tids[i]) > 0)
+			return false;
+	return true;
+}
+
+/* How far the members have filled the common arrays. */
+typedef struct OmenRowSums
+{
+	pg_atomic_uint64 codes;
+	pg_atomic_uint64 tids;
+} OmenRowSums;
+
+/*
+ * Count the rows of all members into "all", and reserve places there for
+ * those of this one.
+ */
+static void
+om_reserve_places(const OmenRows *own, OmenRows *all, uint32 *first_code,
+				  uint32 *first_tid)
+{
+	OmenTeam   *team = OmenStoreTeam(own->store);
+	OmenRowSums *sums = OmenStoreShare(own->store, all->context,
+									   sizeof(OmenRowSums));
+	uint64		code;
+	uint64		tid;
+
+	if (OmenTeamLeads(team))
+	{
+		pg_atomic_init_u64(&sums->codes, 0);
+		pg_atomic_init_u64(&sums->tids, 0);
+	}
+	OmenTeamWait(team);
+	code = pg_atomic_fetch_add_u64(&sums->codes, own->ncodes);
+	tid = pg_atomic_fetch_add_u64(&sums->tids, own->ntids);
+	OmenTeamWait(team);
+	if (pg_atomic_read_u64(&sums->tids) > OMEN_MAX_ROWS)
+		om_too_many();
+	all->maxcodes = (uint32) pg_atomic_read_u64(&sums->codes);
+	all->maxtids = (uint32) pg_atomic_read_u64(&sums->tids);
+	*first_code = (uint32) code;
+	*first_tid = (uint32) tid;
+	OmenStoreFree(own->store, sums);
+}
+
+static void *
+om_share(OmenRows *rows, uint32 n, Size size)
+{
+	return OmenStoreShare(rows->store, rows->context,
+						  mul_size(Max(n, 1), size));
+}
+
+static void
+om_copy_rows(const OmenRows *own, OmenRows *all, uint32 first_code,
+			 uint32 first_tid)
+{
+	memcpy(OM_CODE(all, first_code), own->codes,
+		   (Size) own->ncodes * own->width);
+	memcpy(all->infos + first_code, own->infos,
+		   own->ncodes * sizeof(OmenCodeInfo));
+	memcpy(all->tids + first_tid, own->tids,
+		   own->ntids * sizeof(ItemPointerData));
+	for (uint32 i = 0; i < own->ntids; i++)
+		all->tid_codes[first_tid + i] = first_code + own->tid_codes[i];
+}
+
+static void
+om_sort_rows(OmenRows *rows)
+{
+	OmenRowKey *keys = om_make(rows, Max(rows->ntids, 1), sizeof(OmenRowKey));
+
+	for (uint32 i = 0; i < rows->ntids; i++)
+	{
+		const ItemPointerData *tid = &rows->tids[i];
+
+		keys[i].tid = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
+			ItemPointerGetOffsetNumberNoCheck(tid);
+		keys[i].code = rows->tid_codes[i];
+	}
+	om_sort_keys(keys, rows->ntids);
+	for (uint32 i = 0; i < rows->ntids; i++)
+	{
+		ItemPointerSet(&rows->tids[i], (BlockNumber) (keys[i].tid >> 16),
+					   (OffsetNumber) (keys[i].tid & 0xffff));
+		rows->tid_codes[i] = keys[i].code;
+	}
+	OmenStoreFree(rows->store, keys);
+}
+
+/*
+ * Find the distinct codes, in the order of the sorted rows, and give each row
+ * the one that equals its own.
+ */
+static void
+om_find_distinct(OmenRows *rows)
+{
+	rows->hash = omen_codes_create(rows->context, rows->maxcodes, rows);
+	for (uint32 i = 0; i < rows->ntids; i++)
+	{
+		uint32		code = rows->tid_codes[i];
+		bool		found;
+		OmenCodeEntry *entry = omen_codes_insert(rows->hash, code, &found);
+
+		if (!found)
+			rows->distinct[rows->ncodes++] = code;
+		else if (entry->code != code)
+			om_join_infos(rows, entry->code, &rows->infos[code]);
+		rows->tid_codes[i] = entry->code;
+	}
+	OmenRowsDone(rows);
+}
+
+OmenRows *
+OmenGatherRows(OmenRows *own)
+{
+	OmenTeam   *team = OmenStoreTeam(own->store);
+	OmenRows   *all;
+	uint32		first_code;
+	uint32		first_tid;
+
+	if (team == NULL && om_ascending(own))
+		return own;
+	all = om_empty_rows(own->store, own->width);
+	om_reserve_places(own, all, &first_code, &first_tid);
+	all->codes = om_share(all, all->maxcodes, all->width);
+	all->infos = om_share(all, all->maxcodes, sizeof(OmenCodeInfo));
+	all->distinct = om_share(all, all->maxcodes, sizeof(uint32));
+	all->tids = om_share(all, all->maxtids, sizeof(ItemPointerData));
+	all->tid_codes = om_share(all, all->maxtids, sizeof(uint32));
+	om_copy_rows(own, all, first_code, first_tid);
+	OmenFreeRows(own);
+	OmenTeamWait(team);
+
+	all->ntids = all->maxtids;
+	if (OmenTeamLeads(team))
+	{
+		om_sort_rows(all);
+		om_find_distinct(all);
+	}
+	all->ncodes = (uint32) OmenTeamAgree(team, all->ncodes);
+	return all;
 }
 
 void

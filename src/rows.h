@@ -22,13 +22,15 @@ typedef struct OmenRows
 	OmenStore  *store;			/* of the arrays */
 	uint32		width;
 	uint32		ncodes;			/* distinct codes */
-	uint32		maxcodes;
-	int8	   *codes;			/* ncodes * width */
-	OmenCodeInfo *infos;		/* ncodes */
+	uint32		maxcodes;		/* room for codes */
+	int8	   *codes;			/* maxcodes * width */
+	OmenCodeInfo *infos;		/* maxcodes */
+	uint32	   *distinct;		/* ncodes: where they are in codes, in order;
+								 * NULL: they are the first */
 	uint32		ntids;
 	uint32		maxtids;
 	ItemPointerData *tids;		/* ntids */
-	uint32	   *tid_codes;		/* ntids: the code of each */
+	uint32	   *tid_codes;		/* ntids: the code of each, as a position */
 	struct omen_codes_hash *hash;
 } OmenRows;
 
@@ -49,6 +51,14 @@ extern void OmenAddRow(OmenRows *rows, const OmenCodeInfo *info,
 
 /* The duplicate finder is not needed once all rows are there. */
 extern void OmenRowsDone(OmenRows *rows);
+
+/*
+ * Make one collection of those of all members of the store's team, which call
+ * this together: TIDs ascending, and codes in the order of their lowest TIDs,
+ * so that it does not matter who added what, and in which order.  Takes the
+ * place of "rows", on which OmenRowsDone was called.
+ */
+extern OmenRows *OmenGatherRows(OmenRows *rows);
 
 extern void OmenFreeRows(OmenRows *rows);
 

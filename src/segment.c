@@ -3,9 +3,9 @@
  * segment.c
  *		Segments: writing one from a graph, reading its pages.
  *
- * A segment is written in the order of its logical pages, and logged as whole
- * page images.  Nothing points to it until the caller publishes it in the
- * metapage, so that no order has to be kept among the pages.
+ * The pages of a segment are logged as whole page images.  Nothing points to
+ * it until the caller publishes it in the metapage, so that no order has to be
+ * kept among the pages: the members of a team write them as they come.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "fault.h"
+#include "bulk.h"
 #include "segment.h"
+
+/* Pages that a member of a team writes at a time. */
+#define OMEN_PAGE_RANGE		64
 
 /* Blocks by which a reservation grows under one lock of the metapage. */
 #define OMEN_RESERVE_STEP	512
@@ -28,12 +32,17 @@ typedef struct OmenWriter
 	OmenLayout	layout;
 	const OmenRows *rows;
 	const OmenGraph *graph;
+	OmenTeam   *team;
 	OmenSegmentData *segment;
+	OmenBulk   *bulk;			/* of a new index; NULL: shared buffers */
 	uint32	   *first_tid;		/* node -> position in the TID region */
+	ItemPointerData *tids;		/* by position */
 	OmenPageProgress progress;
 	void	   *arg;
-	uint32		done;			/* pages written */
-	uint32		total;
+
+	/* The page that is being filled. */
+	Page		page;
+	Buffer		buffer;
 
 	/* One block of edges: what encode_block gives. */
 	const int8 *codes[OMEN_LANES];
@@ -98,29 +107,51 @@ OmenReclaimReserved(Relation index)
 	OMEN_FAULT_POINT("reclaim-after-wal");
 }
 
-/* Start page "logical" of the segment, locked and empty. */
-static Buffer
+/* All pages of the segment at the end of a file that has little else. */
+static void
+om_reserve_hole(Relation index, uint32 npages, OmenSegmentData *segment)
+{
+	OmenMetaChange change;
+
+	OMEN_FAULT_POINT("reserve-before-wal");
+	OmenMetaBegin(index, &change);
+	segment->owner = change.meta->next_owner++;
+	segment->extents[0] = OmenTakeHole(&change, npages);
+	segment->nextents = 1;
+	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("reserve-after-wal");
+}
+
+/* Start page "logical" of the segment: an empty one, in shared buffers locked. */
+static Page
 om_new_page(OmenWriter *writer, OmenPageType type, uint32 logical)
 {
 	OmenSegmentData *segment = writer->segment;
 	BlockNumber block = OmenExtentBlock(segment->extents, segment->nextents,
 										logical);
-	Buffer		buffer = OmenOverwriteBuffer(writer->index, block);
 
-	OmenInitPage(BufferGetPage(buffer), type, segment->owner, logical);
-	return buffer;
+	OMEN_FAULT_POINT("page-before-write");
+	if (writer->bulk != NULL)
+		writer->page = OmenBulkPage(writer->bulk, block);
+	else
+	{
+		writer->buffer = OmenOverwriteBuffer(writer->index, block);
+		writer->page = BufferGetPage(writer->buffer);
+	}
+	OmenInitPage(writer->page, type, segment->owner, logical);
+	return writer->page;
 }
 
 static void
-om_finish_page(OmenWriter *writer, Buffer buffer, Size used)
+om_finish_page(OmenWriter *writer, Size used)
 {
-	OMEN_FAULT_POINT("page-before-write");
-	((PageHeader) BufferGetPage(buffer))->pd_lower += used;
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
+	((PageHeader) writer->page)->pd_lower += used;
+	if (writer->bulk == NULL)
+	{
+		MarkBufferDirty(writer->buffer);
+		UnlockReleaseBuffer(writer->buffer);
+	}
 	OMEN_FAULT_POINT("page-after-write");
-	writer->done++;
-	writer->progress(writer->arg, writer->done, writer->total);
 }
 
 static const int8 *
@@ -204,61 +235,58 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 }
 
 static void
-om_write_slots(OmenWriter *writer)
+om_write_slot_page(OmenWriter *writer, uint32 logical)
 {
 	const OmenLayout *layout = &writer->layout;
 	uint32		nnodes = writer->segment->nnodes;
-	uint32		npages = OmenSlotPages(layout, writer->segment);
-	uint32		logical;
+	uint32		first = logical * layout->slots_per_page;
+	uint32		last = Min(first + layout->slots_per_page, nnodes);
+	Page		page = om_new_page(writer, OMEN_PAGE_SLOTS, logical);
 
-	for (logical = 0; logical < npages; logical++)
+	for (uint32 node = first; node < last; node++)
 	{
-		Buffer		buffer = om_new_page(writer, OMEN_PAGE_SLOTS, logical);
-		Page		page = BufferGetPage(buffer);
-		uint32		first = logical * layout->slots_per_page;
-		uint32		last = Min(first + layout->slots_per_page, nnodes);
-		uint32		node;
-
-		for (node = first; node < last; node++)
-		{
-			if (node + 1 < nnodes)
-				om_prefetch_neighbors(writer, node + 1);
-			om_fill_slot(writer, OmenPageGetSlot(layout, page, node), node);
-		}
-		om_finish_page(writer, buffer, (last - first) * layout->slot_size);
+		if (node + 1 < nnodes)
+			om_prefetch_neighbors(writer, node + 1);
+		om_fill_slot(writer, OmenPageGetSlot(layout, page, node), node);
 	}
+	om_finish_page(writer, (last - first) * layout->slot_size);
 }
 
-static void *
-om_alloc(OmenWriter *writer, Size size)
+static void
+om_write_slots(OmenWriter *writer)
 {
-	return OmenStoreAlloc(writer->rows->store, CurrentMemoryContext, size);
+	OmenLoop	loop;
+
+	OmenStartLoop(writer->team, OmenSlotPages(&writer->layout,
+											  writer->segment),
+				  OMEN_PAGE_RANGE, &loop);
+	while (OmenNextRange(&loop))
+		for (uint32 logical = loop.from; logical < loop.to; logical++)
+		{
+			om_write_slot_page(writer, logical);
+			writer->progress(writer->arg, logical + 1, loop.n);
+		}
 }
 
 /*
  * Where each node's TIDs start, and the TIDs in the order of the nodes:
  * counting sort.
  */
-static ItemPointerData *
+static void
 om_sort_tids(OmenWriter *writer)
 {
 	const OmenRows *rows = writer->rows;
 	const OmenGraph *graph = writer->graph;
-	uint32	   *next;
-	ItemPointerData *sorted;
+	MemoryContext context = CurrentMemoryContext;
+	uint32	   *next = OmenStoreAlloc(rows->store, context,
+									  mul_size(rows->maxcodes,
+											   sizeof(uint32)));
 	uint32		sum = 0;
-	uint32		i;
 
-	next = om_alloc(writer, mul_size(rows->ncodes, sizeof(uint32)));
-	sorted = om_alloc(writer, mul_size(rows->ntids,
-									   sizeof(ItemPointerData)));
-	writer->first_tid = om_alloc(writer, mul_size(rows->ncodes + 1,
-												  sizeof(uint32)));
-
-	memset(next, 0, rows->ncodes * sizeof(uint32));
-	for (i = 0; i < rows->ntids; i++)
+	memset(next, 0, rows->maxcodes * sizeof(uint32));
+	for (uint32 i = 0; i < rows->ntids; i++)
 		next[rows->tid_codes[i]]++;
-	for (i = 0; i < graph->n; i++)
+	for (uint32 i = 0; i < graph->n; i++)
 	{
 		uint32		code = graph->order[i];
 		uint32		count = next[code];
@@ -268,14 +296,13 @@ om_sort_tids(OmenWriter *writer)
 		sum += count;
 	}
 	writer->first_tid[graph->n] = sum;
-	for (i = 0; i < rows->ntids; i++)
-		sorted[next[rows->tid_codes[i]]++] = rows->tids[i];
+	for (uint32 i = 0; i < rows->ntids; i++)
+		writer->tids[next[rows->tid_codes[i]]++] = rows->tids[i];
 	OmenStoreFree(rows->store, next);
-	return sorted;
 }
 
 static void
-om_write_tids(OmenWriter *writer, const ItemPointerData *tids)
+om_write_tids(OmenWriter *writer)
 {
 	uint32		npages = OmenTidPages(writer->segment);
 	uint32		base = OmenSlotPages(&writer->layout, writer->segment);
@@ -283,8 +310,7 @@ om_write_tids(OmenWriter *writer, const ItemPointerData *tids)
 
 	for (p = 0; p < npages; p++)
 	{
-		Buffer		buffer = om_new_page(writer, OMEN_PAGE_TIDS, base + p);
-		Page		page = BufferGetPage(buffer);
+		Page		page = om_new_page(writer, OMEN_PAGE_TIDS, base + p);
 		uint32		first = p * OMEN_TIDS_PER_PAGE;
 		uint32		last = Min(first + OMEN_TIDS_PER_PAGE,
 							   writer->segment->ntids);
@@ -294,10 +320,11 @@ om_write_tids(OmenWriter *writer, const ItemPointerData *tids)
 		{
 			OmenTid    *entry = OmenPageGetTid(page, i);
 
-			entry->tid = tids[i];
+			entry->tid = writer->tids[i];
 			entry->flags = 0;
 		}
-		om_finish_page(writer, buffer, (last - first) * sizeof(OmenTid));
+		om_finish_page(writer, (last - first) * sizeof(OmenTid));
+		writer->progress(writer->arg, p + 1, npages);
 	}
 }
 
@@ -316,8 +343,7 @@ om_write_directory(OmenWriter *writer)
 
 	for (p = 0; p < npages; p++)
 	{
-		Buffer		buffer = om_new_page(writer, OMEN_PAGE_DIRECTORY, base + p);
-		Page		page = BufferGetPage(buffer);
+		Page		page = om_new_page(writer, OMEN_PAGE_DIRECTORY, base + p);
 		uint32		first = p * layout->entry_blocks_per_page;
 		uint32		last = Min(first + layout->entry_blocks_per_page, nblocks);
 		uint32		b;
@@ -339,49 +365,84 @@ om_write_directory(OmenWriter *writer)
 							(float *) (block + layout->entry_t_offset),
 							(uint16 *) (block + layout->entry_a_offset));
 		}
-		om_finish_page(writer, buffer,
-					   (last - first) * layout->entry_block_size);
+		om_finish_page(writer, (last - first) * layout->entry_block_size);
 	}
 	pfree(mean);
 }
 
-void
-OmenWriteSegment(Relation index, const OmenFrozen *frozen,
-				 const OmenRows *rows, const OmenGraph *graph,
-				 OmenPageProgress progress, void *arg,
-				 OmenSegmentData *segment)
+/* What the segment will be; only the leader knows the directory. */
+static void
+om_describe(OmenWriter *writer)
 {
-	OmenWriter	writer;
-	ItemPointerData *tids;
-	uint32		i;
+	OmenSegmentData *segment = writer->segment;
+	uint32		npages;
 
 	memset(segment, 0, sizeof(OmenSegmentData));
-	segment->nnodes = graph->n;
-	segment->ntids = rows->ntids;
-	segment->ndirectory = graph->ndirectory;
+	segment->nnodes = writer->graph->n;
+	segment->ntids = writer->rows->ntids;
+	segment->ndirectory = writer->graph->ndirectory;
 	segment->born = GetCurrentTimestamp();
+	npages = OmenSegmentPages(&writer->layout, segment);
+	if (writer->bulk != NULL)
+		om_reserve_hole(writer->index, npages, segment);
+	else
+		om_reserve(writer->index, npages, segment);
+}
 
-	memset(&writer, 0, sizeof(writer));
+void
+OmenWriteSegment(Relation index, const OmenFrozen *frozen,
+				 const OmenRows *rows, const OmenGraph *graph, bool bulk,
+				 OmenPageProgress progress, void *arg,
+				 OmenSegmentData *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+	OmenStore  *store = rows->store;
+	OmenWriter	writer = {0};
+	XLogRecPtr	redo = OmenBulkRedo();
+
 	writer.index = index;
 	writer.frozen = frozen;
 	OmenComputeLayout(frozen, &writer.layout);
 	writer.rows = rows;
 	writer.graph = graph;
-	writer.segment = segment;
+	writer.team = OmenStoreTeam(store);
 	writer.progress = progress;
 	writer.arg = arg;
-	writer.total = OmenSegmentPages(&writer.layout, segment);
+	if (bulk)
+		writer.bulk = OmenStartBulk(index);
+	writer.segment = OmenStoreShare(store, context, sizeof(OmenSegmentData));
+	writer.first_tid = OmenStoreShare(store, context,
+									  mul_size((Size) graph->n + 1,
+											   sizeof(uint32)));
+	if (OmenTeamLeads(writer.team))
+	{
+		om_describe(&writer);
+		writer.tids = OmenStoreAlloc(store, context,
+									 mul_size(rows->ntids,
+											  sizeof(ItemPointerData)));
+		om_sort_tids(&writer);
+	}
+	OmenTeamWait(writer.team);
 
-	tids = om_sort_tids(&writer);
-	om_reserve(index, writer.total, segment);
 	om_write_slots(&writer);
-	om_write_tids(&writer, tids);
-	om_write_directory(&writer);
-	for (i = 0; i < segment->nextents; i++)
-		OmenLogExtent(index, segment->extents[i]);
+	if (OmenTeamLeads(writer.team))
+	{
+		om_write_tids(&writer);
+		om_write_directory(&writer);
+		OmenStoreFree(store, writer.tids);
+	}
+	if (bulk)
+		OmenEndBulk(writer.bulk);
+	else
+		for (uint32 i = 0; i < writer.segment->nextents; i++)
+			OmenLogExtent(index, writer.segment->extents[i]);
+	OmenTeamWait(writer.team);
+	if (bulk && OmenTeamLeads(writer.team))
+		OmenSyncBulk(index, redo);
 
-	OmenStoreFree(rows->store, tids);
-	OmenStoreFree(rows->store, writer.first_tid);
+	*result = *writer.segment;
+	OmenStoreFree(store, writer.segment);
+	OmenStoreFree(store, writer.first_tid);
 }
 
 /*

@@ -20,10 +20,14 @@ typedef void (*OmenPageProgress) (void *arg, uint32 done, uint32 total);
  * The result describes the segment and is to be published by the caller
  * (OmenPublish); until then nobody can see it, and after a crash the next
  * producer takes its space back.  The caller holds the producer lock.
+ *
+ * "bulk" says that nobody else can see the index yet: its pages are written
+ * past shared buffers, at the end of the file.  All members of the store's
+ * team call this together, and only then may there be more than one.
  */
 extern void OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 							 const OmenRows *rows, const OmenGraph *graph,
-							 OmenPageProgress progress, void *arg,
+							 bool bulk, OmenPageProgress progress, void *arg,
 							 OmenSegmentData *segment);
 
 /*

@@ -127,13 +127,14 @@ OmenPrefetch(Relation index, OmenHints *hints, BlockNumber block,
 }
 
 /*
- * Make the file at least nblocks long, with zeros.  No buffer has these blocks
+ * Make the file at least nblocks long, with zeros, or with a hole before the
+ * last block.  No buffer has these blocks
  * yet, so it can be done below the buffer manager, as hash indexes do when they
  * double.  The extension lock is taken for form: everybody who extends an omen
  * index holds the metapage's lock, or owns the blocks.
  */
 static void
-om_extend_to(Relation index, BlockNumber nblocks)
+om_extend_to(Relation index, BlockNumber nblocks, bool hole)
 {
 	BlockNumber block;
 
@@ -141,7 +142,7 @@ om_extend_to(Relation index, BlockNumber nblocks)
 	block = RelationGetNumberOfBlocks(index);
 	OMEN_FAULT_POINT("extend-before");
 	if (block < nblocks)
-		OmenZeroExtend(index, block, nblocks);
+		OmenZeroExtend(index, hole ? nblocks - 1 : block, nblocks);
 	OMEN_FAULT_POINT("extend-after");
 	UnlockRelationForExtension(index, ExclusiveLock);
 }
@@ -150,7 +151,7 @@ Buffer
 OmenOverwriteBuffer(Relation index, BlockNumber block)
 {
 	if (block >= RelationGetNumberOfBlocks(index))
-		om_extend_to(index, block + 1);
+		om_extend_to(index, block + 1, false);
 	return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK,
 							  NULL);
 }
@@ -345,8 +346,8 @@ OmenTakeExtent(OmenMetaChange *change, uint32 n)
 	return result;
 }
 
-OmenExtent
-OmenExtendFile(OmenMetaChange *change, uint32 n)
+static OmenExtent
+om_take_end(OmenMetaChange *change, uint32 n, bool hole)
 {
 	OmenMetaData *meta = change->meta;
 	OmenExtent	result;
@@ -356,11 +357,23 @@ OmenExtendFile(OmenMetaChange *change, uint32 n)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("index \"%s\" has reached the largest possible size",
 						RelationGetRelationName(change->index))));
-	om_extend_to(change->index, meta->nblocks + n);
+	om_extend_to(change->index, meta->nblocks + n, hole);
 	result.start = meta->nblocks;
 	result.nblocks = n;
 	meta->nblocks += n;
 	return result;
+}
+
+OmenExtent
+OmenExtendFile(OmenMetaChange *change, uint32 n)
+{
+	return om_take_end(change, n, false);
+}
+
+OmenExtent
+OmenTakeHole(OmenMetaChange *change, uint32 n)
+{
+	return om_take_end(change, n, true);
 }
 
 /*

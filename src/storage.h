@@ -115,6 +115,13 @@ extern OmenExtent OmenTakeExtent(OmenMetaChange *change, uint32 n);
 /* Take n blocks at the end of the file, which grows under the lock. */
 extern OmenExtent OmenExtendFile(OmenMetaChange *change, uint32 n);
 
+/*
+ * The same, but leave a hole in the file, where space is taken only when the
+ * blocks are written; the caller writes them past shared buffers (bulk.h), so
+ * that he gets the error if there is none.
+ */
+extern OmenExtent OmenTakeHole(OmenMetaChange *change, uint32 n);
+
 /* Give blocks back to the free list.  Only within OmenMetaBegin .. Commit. */
 extern void OmenFreeExtent(OmenMetaData *meta, OmenExtent extent);
 

@@ -3,10 +3,13 @@
  * store.c
  *		Large arrays within a limit of memory.
  *
- * An array in a file is made by writing zeros through fd.c - which counts them
- * against temp_file_limit, and reports a full disk as an error - and mapping
- * the result.  All blocks of the file exist before it is mapped, so that no
- * access to the mapping can run out of space.
+ * An array in a file is made by reserving all blocks of the file, and mapping
+ * them.  A full disk is an error at that point, and no access to the mapping
+ * can run out of space later.  The last block is written through fd.c, which
+ * counts the file against temp_file_limit.
+ *
+ * What a team shares lies in files, which the leader creates and the other
+ * members open by name.
  *
  * Each array registers a callback with its memory context, which unmaps and
  * closes it.  When a transaction or subtransaction aborts, its resource owner
@@ -18,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -26,6 +30,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "storage/fileset.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -40,13 +45,14 @@
 
 /*
  * Pages of files that may be in the address space, in kilobytes beyond those
- * that were there before, and page faults after which it is worth to look.
+ * that were there before, and page faults after which it is worth to look.  A
+ * team, which has all in files, may use its limit for them.
  */
 #define OMEN_MANY_PAGES		(16 * 1024)
 #define OMEN_MANY_FAULTS	64
 
-/* Zeros are written in pieces of this size. */
-#define OMEN_ZEROS			((Size) 128 * 1024)
+/* Blocks are reserved in pieces of this size. */
+#define OMEN_RESERVE_STEP	((Size) 64 * 1024 * 1024)
 
 typedef struct OmenArray
 {
@@ -58,6 +64,7 @@ typedef struct OmenArray
 	Size		size;
 	void	   *memory;			/* what palloc gave; NULL: in a file */
 	File		file;			/* -1: none */
+	char		name[16];		/* of a file that a team shares, or empty */
 	LocalTransactionId lxid;	/* of the transaction that opened the file */
 	SubTransactionId subxid;
 } OmenArray;
@@ -65,9 +72,10 @@ typedef struct OmenArray
 struct OmenStore
 {
 	Size		limit;
+	OmenTeam   *team;
+	uint32		nshared;		/* arrays shared so far */
 	OmenStoreUse use;
 	dlist_head	arrays;
-	char	   *zeros;
 	long		faults;			/* of the process, when last looked at */
 	long		base;			/* kilobytes of files, before there were any */
 };
@@ -93,13 +101,13 @@ om_resident_files(void)
 }
 
 OmenStore *
-OmenCreateStore(Size limit)
+OmenCreateStore(Size limit, OmenTeam *team)
 {
 	OmenStore  *store = palloc0(sizeof(OmenStore));
 
 	store->limit = limit;
+	store->team = team;
 	dlist_init(&store->arrays);
-	store->zeros = palloc0(OMEN_ZEROS);
 	store->base = om_resident_files();
 	return store;
 }
@@ -112,28 +120,42 @@ om_round_to_page(Size size)
 	return (add_size(size, page - 1)) / page * page;
 }
 
-/* Make the file of an array "size" bytes long. */
+/*
+ * Make the file of an array "size" bytes long.  posix_fallocate takes no
+ * notice of temp_file_limit, but the write of the last block does.
+ */
 static void
 om_extend_file(OmenArray *array, Size from, Size size)
 {
+	PGAlignedBlock zeros = {0};
+	Size		last = size - BLCKSZ;
+
 	while (from < size)
 	{
-		Size		n = Min(OMEN_ZEROS, size - from);
-		int			written;
+		Size		n = Min(OMEN_RESERVE_STEP, size - from);
+		int			rc = posix_fallocate(FileGetRawDesc(array->file), from, n);
 
 		CHECK_FOR_INTERRUPTS();
 		OMEN_FAULT_POINT("store-extend");
-		written = FileWrite(array->file, array->store->zeros, n, from,
-							WAIT_EVENT_BUFFILE_WRITE);
-		if (written != n)
-		{
-			if (written >= 0)
-				errno = ENOSPC;
+		if (rc == EINTR)
+			continue;
+		errno = rc;
+		if (rc != 0)
 			ereport(ERROR,
 					(errcode_for_file_access(),
-					 errmsg("could not write to temporary file: %m")));
-		}
+					 errmsg("could not extend temporary file: %m")));
 		from += n;
+	}
+	errno = 0;
+	if (FileWrite(array->file, zeros.data, BLCKSZ, last,
+				  WAIT_EVENT_BUFFILE_WRITE) != BLCKSZ)
+	{
+		/* a short write tells no reason */
+		if (errno == 0)
+			errno = ENOSPC;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write to temporary file: %m")));
 	}
 }
 
@@ -176,6 +198,20 @@ om_owns_file(const OmenArray *array)
 		SubTransactionIsActive(array->subxid);
 }
 
+/*
+ * Members that have the file open go on with it; nobody opens it any more,
+ * since all have left the place where the array was made.
+ */
+static void
+om_close_file(OmenArray *array)
+{
+	OmenTeam   *team = array->store->team;
+
+	FileClose(array->file);
+	if (array->name[0] != '\0' && OmenTeamLeads(team))
+		FileSetDelete(OmenTeamFiles(team), array->name, false);
+}
+
 /* Give back what an array holds; the array itself stays. */
 static void
 om_release(OmenArray *array, bool with_memory)
@@ -194,7 +230,7 @@ om_release(OmenArray *array, bool with_memory)
 		om_unmap_file(array);
 		store->use.files -= array->size;
 		if (om_owns_file(array))
-			FileClose(array->file);
+			om_close_file(array);
 		array->file = -1;
 	}
 }
@@ -207,6 +243,31 @@ om_context_gone(void *arg)
 
 	om_release(array, false);
 	dlist_delete(&array->node);
+}
+
+static OmenArray *
+om_make_array(OmenStore *store, MemoryContext context)
+{
+	OmenArray  *array = MemoryContextAllocZero(context, sizeof(OmenArray));
+
+	array->store = store;
+	array->context = context;
+	array->file = -1;
+	array->callback.func = om_context_gone;
+	array->callback.arg = array;
+	dlist_push_head(&store->arrays, &array->node);
+	MemoryContextRegisterResetCallback(context, &array->callback);
+	return array;
+}
+
+/* The array has a file of this process's transaction now; map it. */
+static void
+om_use_file(OmenArray *array, File file)
+{
+	array->lxid = OmenLocalTransactionId();
+	array->subxid = GetCurrentSubTransactionId();
+	array->file = file;
+	array->store->use.files += array->size;
 }
 
 /* Fill an array that has nothing yet. */
@@ -227,10 +288,7 @@ om_acquire(OmenArray *array, Size size)
 	else
 	{
 		PrepareTempTablespaces();
-		array->lxid = OmenLocalTransactionId();
-		array->subxid = GetCurrentSubTransactionId();
-		array->file = OpenTemporaryFile(false);
-		store->use.files += size;
+		om_use_file(array, OpenTemporaryFile(false));
 		om_extend_file(array, 0, om_round_to_page(size));
 		om_map_file(array);
 	}
@@ -240,19 +298,48 @@ om_acquire(OmenArray *array, Size size)
 void *
 OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
 {
-	OmenArray  *array;
+	OmenArray  *array = om_make_array(store, context);
 
 	OMEN_FAULT_POINT("store-alloc");
-	array = MemoryContextAllocZero(context, sizeof(OmenArray));
-	array->store = store;
-	array->context = context;
-	array->file = -1;
-	array->callback.func = om_context_gone;
-	array->callback.arg = array;
-	dlist_push_head(&store->arrays, &array->node);
-	MemoryContextRegisterResetCallback(context, &array->callback);
 	om_acquire(array, size);
 	return array->data;
+}
+
+/*
+ * The leader makes the file while the others wait, then all map it.
+ */
+void *
+OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
+{
+	OmenTeam   *team = store->team;
+	OmenArray  *array;
+
+	if (team == NULL)
+		return OmenStoreAlloc(store, context, size);
+	array = om_make_array(store, context);
+	array->size = Max(size, 1);
+	snprintf(array->name, sizeof(array->name), "%u", store->nshared++);
+	if (OmenTeamLeads(team))
+	{
+		om_use_file(array, FileSetCreate(OmenTeamFiles(team), array->name));
+		om_extend_file(array, 0, om_round_to_page(array->size));
+	}
+	OmenTeamWait(team);
+	if (!OmenTeamLeads(team))
+		om_use_file(array, FileSetOpen(OmenTeamFiles(team), array->name,
+									   O_RDWR));
+	om_map_file(array);
+	om_count(store);
+
+	/* the leader may free the array at once, and with it the name */
+	OmenTeamWait(team);
+	return array->data;
+}
+
+OmenTeam *
+OmenStoreTeam(const OmenStore *store)
+{
+	return store->team;
 }
 
 static OmenArray *
@@ -307,6 +394,16 @@ OmenStoreFree(OmenStore *store, void *data)
 	array->data = NULL;
 }
 
+static long
+om_many_pages(const OmenStore *store)
+{
+	long		share = 0;
+
+	if (store->team != NULL)
+		share = store->limit / OmenTeamMembers(store->team) / 1024;
+	return Max(OMEN_MANY_PAGES, share);
+}
+
 void
 OmenStoreRelax(OmenStore *store)
 {
@@ -317,7 +414,7 @@ OmenStoreRelax(OmenStore *store)
 		usage.ru_minflt - store->faults < OMEN_MANY_FAULTS)
 		return;
 	store->faults = usage.ru_minflt;
-	if (om_resident_files() - store->base < OMEN_MANY_PAGES)
+	if (om_resident_files() - store->base < om_many_pages(store))
 		return;
 	dlist_foreach(iter, &store->arrays)
 	{

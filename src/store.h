@@ -17,13 +17,16 @@
 
 #include "postgres.h"
 
+#include "team.h"
+
 typedef struct OmenStore OmenStore;
 
 /*
  * A store with a limit in bytes, in CurrentMemoryContext, which must live as
- * long as all that is allocated from it.
+ * long as all that is allocated from it.  Each member of a team has its own;
+ * team may be NULL.
  */
-extern OmenStore *OmenCreateStore(Size limit);
+extern OmenStore *OmenCreateStore(Size limit, OmenTeam *team);
 
 /*
  * Allocate an array that belongs to a memory context: it is freed when that is
@@ -35,7 +38,18 @@ extern OmenStore *OmenCreateStore(Size limit);
 extern void *OmenStoreAlloc(OmenStore *store, MemoryContext context,
 							Size size);
 
-/* Make an array larger, as repalloc does; it may move. */
+/*
+ * Allocate an array that all members of the store's team see, each at an
+ * address of its own: the members have to call this together.  What one
+ * writes, others may read after the team has met again.  The array is freed
+ * by each member; none may read it when the leader does so.
+ */
+extern void *OmenStoreShare(OmenStore *store, MemoryContext context,
+							Size size);
+
+extern OmenTeam *OmenStoreTeam(const OmenStore *store);
+
+/* Make an array larger, as repalloc does; it may move.  Not if it is shared. */
 extern void *OmenStoreRealloc(OmenStore *store, void *array, Size size);
 
 extern void OmenStoreFree(OmenStore *store, void *array);

@@ -164,8 +164,9 @@ om_find_neighbors(OmenBuilder *builder)
 }
 
 OmenGraph *
-OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
-			   OmenBuildProgress progress, void *arg)
+OmenBuildGraph(const OmenBuildParams *params, const int8 *codes,
+			   const uint32 *rows, uint32 n, OmenBuildProgress progress,
+			   void *arg)
 {
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext work = AllocSetContextCreate(result, "omen builder",
@@ -182,6 +183,7 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 
 	om_shape(&builder.shape, params, n);
 	builder.params = params;
+	builder.team = OmenStoreTeam(params->store);
 	builder.progress = progress;
 	builder.arg = arg;
 	builder.width = params->width;
@@ -195,14 +197,18 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes, uint32 n,
 								  mul_size(n, sizeof(uint32)));
 
 	MemoryContextSwitchTo(work);
-	OmenOrderNodes(&builder, codes);
+	OmenOrderNodes(&builder, codes, rows);
 	MemoryContextSwitchTo(lists);
 	om_find_neighbors(&builder);
 	MemoryContextSwitchTo(result);
 	OmenLinkNodes(&builder);
 	MemoryContextDelete(lists);
-	OmenChooseEntries(&builder);
-	OmenConnectNodes(&builder);
+	if (OmenTeamLeads(builder.team))
+	{
+		OmenChooseEntries(&builder);
+		OmenConnectNodes(&builder);
+	}
+	OmenTeamWait(builder.team);
 	MemoryContextDelete(work);
 	return graph;
 }
@@ -213,7 +219,8 @@ OmenFreeGraph(OmenGraph *graph)
 	OmenStoreFree(graph->store, graph->order);
 	OmenStoreFree(graph->store, graph->neighbors);
 	OmenStoreFree(graph->store, graph->degrees);
-	pfree(graph->directory);
+	if (graph->directory != NULL)
+		pfree(graph->directory);
 	pfree(graph);
 }
 

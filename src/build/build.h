@@ -7,7 +7,7 @@
  * is used here, so that the builder can be tested without a server.
  *
  * The result depends on the parameters and the codes alone: not on the
- * instruction set, nor on the run.
+ * instruction set, nor on the run or how many processes share the work.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +32,8 @@ typedef struct OmenBuildParams
 	int			chunk_size;		/* vectors of a level-1 cluster, counting
 								 * each vector once */
 	uint64		seed;			/* of every random choice */
-	OmenStore  *store;			/* where large arrays are allocated */
+	OmenStore  *store;			/* where large arrays are allocated; its team
+								 * builds */
 } OmenBuildParams;
 
 /*
@@ -84,16 +85,21 @@ extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
 /*
  * Build the graph of n codes by squared Euclidean distance, or by L1.
  *
- * codes holds n rows of params->width values in -127 .. 127, pairwise
- * distinct; it is read only, and not kept.  progress may be NULL.
+ * codes holds rows of params->width values in -127 .. 127; those to be built
+ * are the n at rows[], or the first n if rows is NULL, pairwise distinct.  Both
+ * are read only, and not kept.  progress may be NULL.
+ *
+ * All members of the store's team call this with the same arguments, and get
+ * the same graph, but that only the leader's has a directory.
  *
  * The graph is allocated in CurrentMemoryContext, as is all working memory,
  * freed again on return; what is large comes from params->store.  Raises an
  * error only on lack of memory, or where progress does.
  */
 extern OmenGraph *OmenBuildGraph(const OmenBuildParams *params,
-								 const int8 *codes, uint32 n,
-								 OmenBuildProgress progress, void *arg);
+								 const int8 *codes, const uint32 *rows,
+								 uint32 n, OmenBuildProgress progress,
+								 void *arg);
 
 /* Free a graph before its memory context goes. */
 extern void OmenFreeGraph(OmenGraph *graph);

@@ -16,7 +16,9 @@
  *
  * All that is random is seeded by what is worked on (a cluster, a range of
  * nodes), not by when.  The work of one cluster, of one range of nodes, needs
- * nothing from another of the same step.
+ * nothing from another of the same step, and is given to any member of the
+ * team (team.h); all members run these steps.  What lies in arrays of
+ * OmenBuildAlloc() is shared, all else is each member's own.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,6 +55,9 @@
 
 #define OMEN_NO_NODE			PG_UINT32_MAX
 
+/* Nodes that a member takes at a time, where that costs little. */
+#define OMEN_NODE_RANGE			1024
+
 /* A key of a candidate or link: 16 bits of distance above a node. */
 #define OmenMakeKey(distance, node) ((uint64) (distance) << 32 | (node))
 #define OmenKeyNode(key)		((uint32) (key))
@@ -85,6 +90,7 @@ typedef struct OmenBuilder
 {
 	const OmenBuildParams *params;
 	OmenBuildShape shape;
+	OmenTeam   *team;
 	OmenBuildProgress progress;
 	void	   *arg;
 	int			width;
@@ -138,9 +144,16 @@ typedef struct OmenMatrix
  * matrix.c
  */
 
-/* A large array, which belongs to a memory context. */
+/* A large array, which belongs to a memory context; the team shares it. */
 static inline void *
 OmenBuildAlloc(const OmenBuilder *builder, MemoryContext context, Size size)
+{
+	return OmenStoreShare(builder->params->store, context, size);
+}
+
+/* The same, for the leader alone. */
+static inline void *
+OmenBuildAllocOwn(const OmenBuilder *builder, MemoryContext context, Size size)
 {
 	return OmenStoreAlloc(builder->params->store, context, size);
 }
@@ -206,7 +219,8 @@ extern void OmenPartitionKeys(uint64 *keys, uint32 n, uint32 k);
  * Steps.  Each allocates its results in CurrentMemoryContext, and what it
  * needs only itself in a context that it deletes.
  */
-extern void OmenOrderNodes(OmenBuilder *builder, const int8 *codes);
+extern void OmenOrderNodes(OmenBuilder *builder, const int8 *codes,
+						   const uint32 *rows);
 extern void OmenAssignClusters(OmenBuilder *builder);
 extern void OmenCompareLeaves(OmenBuilder *builder);
 extern void OmenChooseNeighbors(OmenBuilder *builder);
@@ -232,6 +246,16 @@ OmenBuildReport(const OmenBuilder *builder, OmenBuildPhase phase, uint32 done,
 {
 	if (builder->progress != NULL)
 		builder->progress(builder->arg, phase, done, total);
+}
+
+/* Nodes, cells or clusters for the members of the team, with a report. */
+static inline bool
+OmenNextNodes(const OmenBuilder *builder, OmenBuildPhase phase, OmenLoop *loop)
+{
+	bool		more = OmenNextRange(loop);
+
+	OmenBuildReport(builder, phase, more ? loop->from : loop->n, loop->n);
+	return more;
 }
 
 #endif							/* OMEN_BUILDER_H */

@@ -18,6 +18,12 @@
  */
 #define OM_NEAR_LEADERS		256
 
+/* Cells that a member takes at a time. */
+#define OM_CELL_RANGE		16
+
+/* Ranges of nodes whose clusters are counted apart. */
+#define OM_BLOCKS			64
+
 /* Keys of select() with two groups. */
 #define OM_LINE				16
 
@@ -32,7 +38,9 @@ typedef struct OmAssignment
 	uint64	   *keys;			/* one for each leader */
 	uint8	   *middle;			/* a row */
 	int32	   *sums;			/* of a dimension over a cell */
-	Size	   *counts;			/* members of each cluster */
+	uint32		nblocks;		/* ranges of nodes */
+	uint32	   *counts;			/* of each block: its members of each
+								 * leader's cluster */
 } OmAssignment;
 
 /* A random node of each of shape.leaders equal ranges. */
@@ -100,13 +108,8 @@ om_assign_block(OmAssignment *work, uint32 from, int n)
 						near->base, 2, fanout, work->labels, keys);
 	for (int r = 0; r < n; r++)
 		for (int i = 0; i < fanout; i++)
-		{
-			uint32		leader = work->near_leaders[keys[r * OM_LINE + i] &
-													0xffff];
-
-			builder->clusters[(Size) (from + r) * fanout + i] = leader;
-			work->counts[leader]++;
-		}
+			builder->clusters[(Size) (from + r) * fanout + i] =
+				work->near_leaders[keys[r * OM_LINE + i] & 0xffff];
 }
 
 static void
@@ -114,6 +117,7 @@ om_assign_nodes(OmAssignment *work)
 {
 	OmenBuilder *builder = work->builder;
 	bool		few = builder->shape.leaders <= OMEN_MAX_LEADERS;
+	OmenLoop	loop;
 
 	if (few)
 	{
@@ -125,16 +129,82 @@ om_assign_nodes(OmAssignment *work)
 	else
 		OmenSetNodeColumns(work->all, builder, builder->shape.leaders,
 						   work->leaders);
-	for (uint32 cell = 0; cell < builder->ncells; cell++)
-	{
-		uint32		from = builder->cells[cell];
-		uint32		to = builder->cells[cell + 1];
+	OmenStartLoop(builder->team, builder->ncells, OM_CELL_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_CLUSTERS, &loop))
+		for (uint32 cell = loop.from; cell < loop.to; cell++)
+		{
+			uint32		from = builder->cells[cell];
+			uint32		to = builder->cells[cell + 1];
 
-		if (!few)
-			om_near_leaders(work, from, to);
-		for (uint32 i = from; i < to; i += OMEN_BLOCK_ROWS)
-			om_assign_block(work, i, Min(OMEN_BLOCK_ROWS, to - i));
-		OmenBuildReport(builder, OMEN_PHASE_CLUSTERS, to, builder->n);
+			if (!few)
+				om_near_leaders(work, from, to);
+			for (uint32 i = from; i < to; i += OMEN_BLOCK_ROWS)
+				om_assign_block(work, i, Min(OMEN_BLOCK_ROWS, to - i));
+		}
+}
+
+static uint32 *
+om_block_counts(OmAssignment *work, uint32 block)
+{
+	return work->counts + (Size) block * work->builder->shape.leaders;
+}
+
+/* Ranges of the array of clusters that belong to a block of nodes. */
+static void
+om_block_range(const OmAssignment *work, uint32 block, Size *from, Size *to)
+{
+	const OmenBuilder *builder = work->builder;
+	int			fanout = builder->shape.fanout;
+
+	*from = (uint64) block * builder->n / work->nblocks * fanout;
+	*to = ((uint64) block + 1) * builder->n / work->nblocks * fanout;
+}
+
+/*
+ * Count the members that each block has in each cluster.  totals becomes the
+ * sizes of the clusters.
+ */
+static void
+om_count_members(OmAssignment *work, uint32 *totals)
+{
+	OmenBuilder *builder = work->builder;
+	OmenLoop	loop;
+
+	OmenStartLoop(builder->team, work->nblocks, 1, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_CLUSTERS, &loop))
+	{
+		uint32	   *counts = om_block_counts(work, loop.from);
+		Size		from;
+		Size		to;
+
+		memset(counts, 0, builder->shape.leaders * sizeof(uint32));
+		om_block_range(work, loop.from, &from, &to);
+		for (Size i = from; i < to; i++)
+			counts[builder->clusters[i]]++;
+	}
+	memset(totals, 0, builder->shape.leaders * sizeof(uint32));
+	for (uint32 block = 0; block < work->nblocks; block++)
+	{
+		const uint32 *counts = om_block_counts(work, block);
+
+		for (uint32 i = 0; i < builder->shape.leaders; i++)
+			totals[i] += counts[i];
+	}
+}
+
+/* Members that the blocks before a block have in each cluster. */
+static void
+om_sum_before(OmAssignment *work, uint32 block, uint32 *before)
+{
+	uint32		nleaders = work->builder->shape.leaders;
+
+	memset(before, 0, nleaders * sizeof(uint32));
+	for (uint32 i = 0; i < block; i++)
+	{
+		const uint32 *counts = om_block_counts(work, i);
+
+		for (uint32 j = 0; j < nleaders; j++)
+			before[j] += counts[j];
 	}
 }
 
@@ -144,22 +214,21 @@ om_assign_nodes(OmAssignment *work)
  * first_piece is the first such piece of each leader's cluster.
  */
 static void
-om_lay_out(OmAssignment *work, uint32 *first_piece)
+om_lay_out(OmenBuilder *builder, const uint32 *totals, uint32 *first_piece)
 {
-	OmenBuilder *builder = work->builder;
 	uint32		npieces = 0;
 	Size		end = 0;
 
 	for (uint32 i = 0; i < builder->shape.leaders; i++)
 	{
 		first_piece[i] = npieces;
-		npieces += (work->counts[i] + OMEN_MAX_CLUSTER - 1) / OMEN_MAX_CLUSTER;
+		npieces += (totals[i] + OMEN_MAX_CLUSTER - 1) / OMEN_MAX_CLUSTER;
 	}
 	builder->nclusters = npieces;
 	builder->first_member = palloc((npieces + 1) * sizeof(Size));
 	npieces = 0;
 	for (uint32 i = 0; i < builder->shape.leaders; i++)
-		for (Size left = work->counts[i]; left > 0;
+		for (uint32 left = totals[i]; left > 0;
 			 left -= Min(left, OMEN_MAX_CLUSTER))
 		{
 			builder->first_member[npieces++] = end;
@@ -168,23 +237,34 @@ om_lay_out(OmAssignment *work, uint32 *first_piece)
 	builder->first_member[npieces] = end;
 }
 
-/* Fill members, and change clusters from leaders to pieces. */
+/*
+ * Fill members, and change clusters from leaders to pieces: a counting sort
+ * whose result does not depend on who does which block.
+ */
 static void
-om_distribute(OmAssignment *work, const uint32 *first_piece)
+om_distribute(OmAssignment *work, const uint32 *first_piece, uint32 *next)
 {
 	OmenBuilder *builder = work->builder;
-	Size		n = (Size) builder->n * builder->shape.fanout;
+	OmenLoop	loop;
 
-	memset(work->counts, 0, builder->shape.leaders * sizeof(Size));
-	for (Size i = 0; i < n; i++)
+	OmenStartLoop(builder->team, work->nblocks, 1, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_CLUSTERS, &loop))
 	{
-		uint32		leader = builder->clusters[i];
-		Size		position = work->counts[leader]++;
-		uint32		first = first_piece[leader];
+		Size		from;
+		Size		to;
 
-		builder->members[builder->first_member[first] + position] =
-			(uint32) (i / builder->shape.fanout);
-		builder->clusters[i] = first + (uint32) (position / OMEN_MAX_CLUSTER);
+		om_sum_before(work, loop.from, next);
+		om_block_range(work, loop.from, &from, &to);
+		for (Size i = from; i < to; i++)
+		{
+			uint32		leader = builder->clusters[i];
+			uint32		position = next[leader]++;
+			uint32		first = first_piece[leader];
+
+			builder->members[builder->first_member[first] + position] =
+				(uint32) (i / builder->shape.fanout);
+			builder->clusters[i] = first + position / OMEN_MAX_CLUSTER;
+		}
 	}
 }
 
@@ -203,6 +283,7 @@ OmenAssignClusters(OmenBuilder *builder)
 		OM_NEAR_LEADERS;
 	Size		n = mul_size(builder->n, builder->shape.fanout);
 	uint32	   *first_piece;
+	uint32	   *totals;
 
 	builder->clusters = OmenBuildAlloc(builder, result,
 									   mul_size(n, sizeof(uint32)));
@@ -211,7 +292,10 @@ OmenAssignClusters(OmenBuilder *builder)
 	MemoryContextSwitchTo(scratch);
 	work.builder = builder;
 	work.leaders = palloc(nleaders * sizeof(uint32));
-	work.counts = palloc0(nleaders * sizeof(Size));
+	work.nblocks = Min(OM_BLOCKS, builder->n / OMEN_NODE_RANGE + 1);
+	work.counts = OmenBuildAlloc(builder, scratch,
+								 mul_size(work.nblocks,
+										  nleaders * sizeof(uint32)));
 	work.near = OmenCreateMatrix(builder, builder->near_width, near,
 								 OMEN_BLOCK_ROWS);
 	work.near_leaders = palloc(near * sizeof(uint32));
@@ -228,8 +312,10 @@ OmenAssignClusters(OmenBuilder *builder)
 	om_choose_leaders(&work);
 	om_assign_nodes(&work);
 	first_piece = palloc(nleaders * sizeof(uint32));
+	totals = palloc(nleaders * sizeof(uint32));
+	om_count_members(&work, totals);
 	MemoryContextSwitchTo(result);
-	om_lay_out(&work, first_piece);
-	om_distribute(&work, first_piece);
+	om_lay_out(builder, totals, first_piece);
+	om_distribute(&work, first_piece, totals);
 	MemoryContextDelete(scratch);
 }

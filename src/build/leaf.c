@@ -206,6 +206,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 	Size		line_size = builder->shape.line_keys * sizeof(uint32);
 	OmCluster	cluster = {0};
 	uint16	   *positions;
+	OmenLoop	loop;
 
 	builder->lines = OmenBuildAlloc(builder, result,
 									mul_size(nlines, line_size));
@@ -216,8 +217,10 @@ OmenCompareLeaves(OmenBuilder *builder)
 									  OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
-	for (uint32 i = 0; i < builder->nclusters; i++)
+	OmenStartLoop(builder->team, builder->nclusters, 1, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_MATRICES, &loop))
 	{
+		uint32		i = loop.from;
 		int			n = (int) (builder->first_member[i + 1] -
 							   builder->first_member[i]);
 
@@ -228,8 +231,6 @@ OmenCompareLeaves(OmenBuilder *builder)
 		for (int j = 0; j < n; j++)
 			positions[j] = j;
 		om_split(&cluster, positions, n, 0);
-		OmenBuildReport(builder, OMEN_PHASE_MATRICES, i + 1,
-						builder->nclusters);
 	}
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(scratch);

@@ -12,6 +12,7 @@
  */
 #include "build/builder.h"
 
+#include "port/atomics.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
@@ -25,9 +26,22 @@
 typedef struct OmLinks
 {
 	OmenBuilder *builder;
-	Size	   *end;			/* of each node's offers */
+	pg_atomic_uint64 *end;		/* of each node's offers */
 	uint64	   *offers;			/* keys of the nodes they come from */
 } OmLinks;
+
+/* A counter plus one; what it was before.  Alone, there is no need to lock. */
+static inline uint64
+om_count(const OmenBuilder *builder, pg_atomic_uint64 *counter)
+{
+	uint64		value;
+
+	if (builder->team != NULL)
+		return pg_atomic_fetch_add_u64(counter, 1);
+	value = pg_atomic_read_u64(counter);
+	pg_atomic_write_u64(counter, value + 1);
+	return value;
+}
 
 static bool
 om_has_link(const OmenBuilder *builder, uint32 node, uint32 target)
@@ -42,65 +56,78 @@ om_has_link(const OmenBuilder *builder, uint32 node, uint32 target)
 	return found != 0;
 }
 
-/* Mark the links to be offered; end[node] becomes the number of offers. */
-static Size
+/*
+ * Mark the links to be offered; end[node] becomes the number of offers.
+ * Another member may look at a link while it is marked: it sees the target,
+ * which is the same with the mark and without.
+ */
+static void
 om_count_offers(OmLinks *work)
 {
 	OmenBuilder *builder = work->builder;
-	Size		total = 0;
+	OmenLoop	loop;
 
-	for (uint32 node = 0; node < builder->n; node++)
-	{
-		uint32	   *links = builder->forward +
-			(Size) node * builder->shape.forward;
+	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_REVERSE, &loop))
+		for (uint32 node = loop.from; node < loop.to; node++)
+		{
+			uint32	   *links = builder->forward +
+				(Size) node * builder->shape.forward;
 
-		for (int i = 0; i < builder->nforward[node]; i++)
-			if (!om_has_link(builder, links[i], node))
-			{
-				work->end[links[i]]++;
-				links[i] |= OM_OFFERED;
-				total++;
-			}
-		if (node % 1024 == 0)
-			OmenBuildReport(builder, OMEN_PHASE_REVERSE, node / 2,
-							builder->n);
-	}
-	return total;
+			for (int i = 0; i < builder->nforward[node]; i++)
+				if (!om_has_link(builder, links[i], node))
+				{
+					om_count(builder, &work->end[links[i]]);
+					links[i] |= OM_OFFERED;
+				}
+		}
 }
 
-/* Counting sort by target: end moves to the end of each node's offers. */
+/* From the number of each node's offers to where they start; their sum. */
+static uint64
+om_sum_offers(OmLinks *work)
+{
+	uint64		sum = 0;
+
+	for (uint32 node = 0; node < work->builder->n; node++)
+	{
+		uint64		count = pg_atomic_read_u64(&work->end[node]);
+
+		pg_atomic_write_u64(&work->end[node], sum);
+		sum += count;
+	}
+	return sum;
+}
+
+/*
+ * Counting sort by target: end moves to the end of each node's offers.  In
+ * which order a node gets them does not matter, as they are sorted later.
+ */
 static void
 om_fill_offers(OmLinks *work)
 {
 	OmenBuilder *builder = work->builder;
-	Size		sum = 0;
+	OmenLoop	loop;
 
-	for (uint32 node = 0; node < builder->n; node++)
-	{
-		Size		count = work->end[node];
-
-		work->end[node] = sum;
-		sum += count;
-	}
-	for (uint32 node = 0; node < builder->n; node++)
-	{
-		Size		row = (Size) node * builder->shape.forward;
-
-		for (int i = 0; i < builder->nforward[node]; i++)
+	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_REVERSE, &loop))
+		for (uint32 node = loop.from; node < loop.to; node++)
 		{
-			uint32		link = builder->forward[row + i];
-			uint64		key = OmenMakeKey(builder->forward_distance[row + i],
-										  node);
+			Size		row = (Size) node * builder->shape.forward;
 
-			if ((link & OM_OFFERED) == 0)
-				continue;
-			work->offers[work->end[OM_TARGET(link)]++] =
-				i == 0 ? key : key | OM_SECONDARY;
+			for (int i = 0; i < builder->nforward[node]; i++)
+			{
+				uint32		link = builder->forward[row + i];
+				uint64		key =
+					OmenMakeKey(builder->forward_distance[row + i], node);
+
+				if ((link & OM_OFFERED) == 0)
+					continue;
+				work->offers[om_count(builder,
+									  &work->end[OM_TARGET(link)])] =
+					i == 0 ? key : key | OM_SECONDARY;
+			}
 		}
-		if (node % 1024 == 0)
-			OmenBuildReport(builder, OMEN_PHASE_REVERSE,
-							builder->n / 2 + node / 4, builder->n);
-	}
 }
 
 /*
@@ -149,6 +176,29 @@ om_write_neighbors(OmLinks *work, uint32 node, const uint64 *offers,
 	graph->degrees[node] = nforward + noffers;
 }
 
+static void
+om_write_nodes(OmLinks *work)
+{
+	OmenBuilder *builder = work->builder;
+	OmenLoop	loop;
+
+	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_REVERSE, &loop))
+		for (uint32 node = loop.from; node < loop.to; node++)
+		{
+			uint64		first = node == 0 ? 0 :
+				pg_atomic_read_u64(&work->end[node - 1]);
+			uint64		end = pg_atomic_read_u64(&work->end[node]);
+			uint64	   *offers = work->offers + first;
+			int			count;
+
+			count = om_best_offers(offers, (int) (end - first),
+								   builder->graph->degree -
+								   builder->nforward[node]);
+			om_write_neighbors(work, node, offers, count);
+		}
+}
+
 /*
  * Set graph->neighbors and degrees from forward, forward_distance and
  * nforward; marks are left in forward.
@@ -162,33 +212,27 @@ OmenLinkNodes(OmenBuilder *builder)
 	OmenGraph  *graph = builder->graph;
 	Size		n = builder->n;
 	OmLinks		work = {0};
-	Size		first = 0;
+	uint64		total = 0;
 
 	work.builder = builder;
-	work.end = OmenBuildAlloc(builder, scratch, mul_size(n, sizeof(Size)));
-	memset(work.end, 0, n * sizeof(Size));
+	work.end = OmenBuildAlloc(builder, scratch,
+							  mul_size(n, sizeof(pg_atomic_uint64)));
+	if (OmenTeamLeads(builder->team))
+		for (uint32 node = 0; node < builder->n; node++)
+			pg_atomic_init_u64(&work.end[node], 0);
+	OmenTeamWait(builder->team);
+	om_count_offers(&work);
+	if (OmenTeamLeads(builder->team))
+		total = om_sum_offers(&work);
+	total = OmenTeamAgree(builder->team, total);
 	work.offers = OmenBuildAlloc(builder, scratch,
-								 mul_size(om_count_offers(&work),
-										  sizeof(uint64)));
+								 mul_size(total, sizeof(uint64)));
 	om_fill_offers(&work);
 	graph->neighbors = OmenBuildAlloc(builder, result,
 									  mul_size(n, graph->degree *
 											   sizeof(uint32)));
 	graph->degrees = OmenBuildAlloc(builder, result,
 									mul_size(n, sizeof(uint16)));
-	for (uint32 node = 0; node < builder->n; node++)
-	{
-		uint64	   *offers = work.offers + first;
-		int			count = (int) (work.end[node] - first);
-
-		count = om_best_offers(offers, count,
-							   graph->degree - builder->nforward[node]);
-
-		om_write_neighbors(&work, node, offers, count);
-		first = work.end[node];
-		if (node % 1024 == 0)
-			OmenBuildReport(builder, OMEN_PHASE_REVERSE,
-							builder->n / 4 * 3 + node / 4, builder->n);
-	}
+	om_write_nodes(&work);
 	MemoryContextDelete(scratch);
 }

@@ -5,7 +5,8 @@
  *
  * The rows are split by their nearest of some random leaders, the parts are
  * put in the order of a tour over the leaders, and each is split again, down
- * to cells of at most OMEN_MAX_CELL rows.
+ * to cells of at most OMEN_MAX_CELL rows.  The team does the first split of
+ * many rows together, then each part is one member's.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +27,9 @@
 /* Splits that separate little end at this depth. */
 #define OM_MAX_DEPTH		16
 
+/* From this many rows on, the first split is the team's. */
+#define OM_TEAM_SPLIT		20000
+
 typedef struct OmOrder
 {
 	OmenBuilder *builder;
@@ -33,11 +37,10 @@ typedef struct OmOrder
 	uint32	   *ids;			/* input rows, to be ordered */
 	uint32	   *spare;
 	uint16	   *part;			/* leader of each of ids */
+	uint8	   *ends;			/* of each of ids: is it a cell's last? */
 	OmenMatrix *matrix;
 	uint8	   *leader_rows;	/* OM_SPLIT_LEADERS */
 	uint8	   *block;			/* OMEN_BLOCK_ROWS */
-	uint32		max_cells;
-	pg_prng_state prng;
 } OmOrder;
 
 static const int8 *
@@ -49,17 +52,7 @@ om_code(const OmOrder *order, uint32 id)
 static void
 om_end_cell(OmOrder *order, uint32 end)
 {
-	OmenBuilder *builder = order->builder;
-
-	if (builder->ncells + 2 > order->max_cells)
-	{
-		order->max_cells *= 2;
-		builder->cells = repalloc_huge(builder->cells,
-									   mul_size(order->max_cells,
-												sizeof(uint32)));
-	}
-	builder->cells[++builder->ncells] = end;
-	OmenBuildReport(builder, OMEN_PHASE_ORDER, end, builder->n);
+	order->ends[end - 1] = true;
 }
 
 /* Rows from..to - 1 as cells of about OM_CELL, in the order they have. */
@@ -97,13 +90,18 @@ om_leader_count(uint32 n, bool *last)
 	return leaders;
 }
 
-/* Draw k of n ids to the front. */
+/* Draw k of the n ids from "from" on to the front. */
 static void
-om_draw(pg_prng_state *prng, uint32 *ids, uint32 n, int k)
+om_draw(OmOrder *order, uint32 from, uint32 n, int depth, int k)
 {
+	uint32	   *ids = order->ids + from;
+	pg_prng_state prng;
+
+	pg_prng_seed(&prng, order->builder->params->seed +
+				 ((uint64) from << 8) + depth);
 	for (int i = 0; i < k; i++)
 	{
-		uint32		j = (uint32) pg_prng_uint64_range(prng, i, n - 1);
+		uint32		j = (uint32) pg_prng_uint64_range(&prng, i, n - 1);
 		uint32		swap = ids[i];
 
 		ids[i] = ids[j];
@@ -157,35 +155,37 @@ om_tour(OmOrder *order, uint32 *leaders, int n)
 	memcpy(leaders, tour, n * sizeof(uint32));
 }
 
-/* Make the rows of the first k ids the columns, in the order of a tour. */
+/* Make the rows of the first k ids the columns. */
 static void
-om_load_leaders(OmOrder *order, uint32 *ids, int k)
+om_load_leaders(OmOrder *order, const uint32 *ids, int k)
 {
 	int			width = order->matrix->width;
 
-	for (int pass = 0; pass < 2; pass++)
+	for (int i = 0; i < k; i++)
 	{
-		for (int i = 0; i < k; i++)
-		{
-			uint8	   *row = order->leader_rows + i * width;
+		uint8	   *row = order->leader_rows + i * width;
 
-			OmenCodeToRow(order->matrix->l1, width, om_code(order, ids[i]),
-						  row);
-			order->matrix->column_rows[i] = row;
-		}
-		OmenSetColumns(order->matrix, k);
-		if (pass == 0)
-			om_tour(order, ids, k);
+		OmenCodeToRow(order->matrix->l1, width, om_code(order, ids[i]),
+					  row);
+		order->matrix->column_rows[i] = row;
 	}
+	OmenSetColumns(order->matrix, k);
 }
 
-/* part of ids[0..n-1] = nearest column, and its count one more. */
+/* Leaders for the n ids from "from" on, at the front in the order of a tour. */
 static void
-om_assign(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
-		  uint32 *counts)
+om_choose_leaders(OmOrder *order, uint32 from, uint32 n, int depth, int k)
+{
+	om_draw(order, from, n, depth, k);
+	om_load_leaders(order, order->ids + from, k);
+	om_tour(order, order->ids + from, k);
+}
+
+/* part of ids[0..n-1] = nearest column */
+static void
+om_assign(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part)
 {
 	OmenMatrix *matrix = order->matrix;
-	OmenBuilder *builder = order->builder;
 
 	for (uint32 i = 0; i < n; i += OMEN_BLOCK_ROWS)
 	{
@@ -195,11 +195,21 @@ om_assign(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
 		OmenMultiply(matrix, rows);
 		omen_matrix->nearest(rows, matrix->npanels, matrix->products,
 							 matrix->stride, part + i);
-		for (int r = 0; r < rows; r++)
-			counts[part[i + r]]++;
-		OmenBuildReport(builder, OMEN_PHASE_ORDER,
-						builder->cells[builder->ncells], builder->n);
 	}
+}
+
+/* counts of k parts of n ids; returns the largest. */
+static uint32
+om_count_parts(const uint16 *part, uint32 n, int k, uint32 *counts)
+{
+	uint32		largest = 0;
+
+	memset(counts, 0, k * sizeof(uint32));
+	for (uint32 i = 0; i < n; i++)
+		counts[part[i]]++;
+	for (int i = 0; i < k; i++)
+		largest = Max(largest, counts[i]);
+	return largest;
 }
 
 /*
@@ -208,7 +218,7 @@ om_assign(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
  */
 static void
 om_dissolve(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
-			uint32 *counts, int nleaders)
+			const uint32 *counts, int nleaders)
 {
 	OmenMatrix *matrix = order->matrix;
 	bool		dissolved[OM_SPLIT_LEADERS];
@@ -223,32 +233,42 @@ om_dissolve(OmOrder *order, const uint32 *ids, uint32 n, uint16 *part,
 		return;
 	for (int i = 0; i < nleaders; i++)
 		if (dissolved[i])
-		{
-			counts[i] = 0;
 			matrix->init[i] = OMEN_NO_PRODUCT;
-		}
 	for (uint32 i = 0; i < n; i++)
 		if (dissolved[part[i]])
-			om_assign(order, ids + i, 1, part + i, counts);
+			om_assign(order, ids + i, 1, part + i);
 }
 
-/* Order ids[0..n-1] by part; counts becomes the first of each part. */
+/* From the sizes of k parts to the first of each, then n. */
 static void
-om_distribute(OmOrder *order, uint32 *ids, uint32 n, const uint16 *part,
-			  uint32 *counts, int nleaders)
+om_sum_parts(uint32 *counts, uint32 n, int k)
 {
-	uint32		next[OM_SPLIT_LEADERS];
 	uint32		sum = 0;
 
-	for (int i = 0; i < nleaders; i++)
+	for (int i = 0; i < k; i++)
 	{
-		next[i] = sum;
-		sum += counts[i];
-		counts[i] = next[i];
+		uint32		count = counts[i];
+
+		counts[i] = sum;
+		sum += count;
 	}
+	counts[k] = n;
+}
+
+/* Order the n ids from "from" on by part; first tells where each begins. */
+static void
+om_distribute(OmOrder *order, uint32 from, uint32 n, const uint32 *first,
+			  int k)
+{
+	uint32	   *ids = order->ids + from;
+	uint32	   *spare = order->spare + from;
+	const uint16 *part = order->part + from;
+	uint32		next[OM_SPLIT_LEADERS];
+
+	memcpy(next, first, k * sizeof(uint32));
 	for (uint32 i = 0; i < n; i++)
-		order->spare[next[part[i]]++] = ids[i];
-	memcpy(ids, order->spare, (Size) n * sizeof(uint32));
+		spare[next[part[i]]++] = ids[i];
+	memcpy(ids, spare, (Size) n * sizeof(uint32));
 }
 
 static void
@@ -257,11 +277,13 @@ om_split(OmOrder *order, uint32 from, uint32 to, int depth)
 	uint32		n = to - from;
 	uint32	   *ids = order->ids + from;
 	uint16	   *part = order->part + from;
-	uint32		counts[OM_SPLIT_LEADERS + 1] = {0};
-	uint32		largest = 0;
+	uint32		counts[OM_SPLIT_LEADERS + 1];
+	uint32		largest;
 	int			nleaders;
 	bool		last;
 
+	OmenBuildReport(order->builder, OMEN_PHASE_ORDER, from,
+					order->builder->n);
 	if (n <= OMEN_MAX_CELL)
 	{
 		if (n > 0)
@@ -269,22 +291,91 @@ om_split(OmOrder *order, uint32 from, uint32 to, int depth)
 		return;
 	}
 	nleaders = om_leader_count(n, &last);
-	om_draw(&order->prng, ids, n, nleaders);
+	om_choose_leaders(order, from, n, depth, nleaders);
 	om_load_leaders(order, ids, nleaders);
-	om_assign(order, ids, n, part, counts);
+	om_assign(order, ids, n, part);
+	largest = om_count_parts(part, n, nleaders, counts);
 	if (last)
+	{
 		om_dissolve(order, ids, n, part, counts, nleaders);
-	for (int i = 0; i < nleaders; i++)
-		largest = Max(largest, counts[i]);
+		largest = om_count_parts(part, n, nleaders, counts);
+	}
 	if (largest == n || depth == OM_MAX_DEPTH)
 	{
 		om_cut(order, from, to);
 		return;
 	}
-	om_distribute(order, ids, n, part, counts, nleaders);
-	counts[nleaders] = n;
+	om_sum_parts(counts, n, nleaders);
+	om_distribute(order, from, n, counts, nleaders);
 	for (int i = 0; i < nleaders; i++)
 		om_split(order, from + counts[i], from + counts[i + 1], depth + 1);
+}
+
+/*
+ * The first split of all rows, by the team.  Returns the number of parts;
+ * first[i] becomes the first of each part, then n.
+ */
+static int
+om_split_all(OmOrder *order, uint32 *first)
+{
+	OmenBuilder *builder = order->builder;
+	uint32		n = builder->n;
+	bool		last;
+	int			k = om_leader_count(n, &last);
+	OmenLoop	loop;
+
+	if (OmenTeamLeads(builder->team))
+		om_choose_leaders(order, 0, n, 0, k);
+	OmenTeamWait(builder->team);
+	om_load_leaders(order, order->ids, k);
+	OmenStartLoop(builder->team, n, OMEN_BLOCK_ROWS * 32, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_ORDER, &loop))
+		om_assign(order, order->ids + loop.from, loop.to - loop.from,
+				  order->part + loop.from);
+	(void) om_count_parts(order->part, n, k, first);
+	om_sum_parts(first, n, k);
+	if (OmenTeamLeads(builder->team))
+		om_distribute(order, 0, n, first, k);
+	OmenTeamWait(builder->team);
+	return k;
+}
+
+/* Order all ids. */
+static void
+om_order_all(OmOrder *order)
+{
+	OmenBuilder *builder = order->builder;
+	uint32		first[OM_SPLIT_LEADERS + 1] = {0, builder->n};
+	int			k = 1;
+	int			depth = 0;
+	OmenLoop	loop;
+
+	if (builder->n >= OM_TEAM_SPLIT)
+	{
+		k = om_split_all(order, first);
+		depth = 1;
+	}
+	OmenStartLoop(builder->team, k, 1, &loop);
+	while (OmenNextRange(&loop))
+		om_split(order, first[loop.from], first[loop.to], depth);
+}
+
+/* The cells, from the marks at their ends. */
+static void
+om_collect_cells(OmenBuilder *builder, const uint8 *ends)
+{
+	uint32		ncells = 0;
+
+	for (uint32 i = 0; i < builder->n; i++)
+		ncells += ends[i];
+	builder->cells = MemoryContextAllocHuge(CurrentMemoryContext,
+											mul_size((Size) ncells + 1,
+													 sizeof(uint32)));
+	builder->ncells = 0;
+	builder->cells[0] = 0;
+	for (uint32 i = 0; i < builder->n; i++)
+		if (ends[i])
+			builder->cells[++builder->ncells] = i + 1;
 }
 
 static void
@@ -304,6 +395,7 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	int			width = builder->width;
 	int			near_width = builder->near_width;
 	bool		l1 = builder->params->l1;
+	OmenLoop	loop;
 
 	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
 								   mul_size(builder->n, width));
@@ -311,29 +403,28 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	builder->near = builder->all;
 	if (near_width < width)
 		om_alloc_sums(builder, &builder->near);
-	for (uint32 i = 0; i < builder->n; i++)
-	{
-		uint8	   *row = builder->rows + (Size) i * width;
+	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_ORDER, &loop))
+		for (uint32 i = loop.from; i < loop.to; i++)
+		{
+			uint8	   *row = builder->rows + (Size) i * width;
 
-		if (i + 8 < builder->n)
-			__builtin_prefetch(codes + (Size) order[i + 8] * width);
-		OmenCodeToRow(l1, width, codes + (Size) order[i] * width, row);
-		OmenRowSums(l1, width, row, &builder->all.squares[i],
-					&builder->all.inits[i]);
-		if (near_width < width)
-			OmenRowSums(l1, near_width, row, &builder->near.squares[i],
-						&builder->near.inits[i]);
-		if (i % 4096 == 0)
-			OmenBuildReport(builder, OMEN_PHASE_ORDER, builder->n,
-							builder->n);
-	}
+			if (i + 8 < builder->n)
+				__builtin_prefetch(codes + (Size) order[i + 8] * width);
+			OmenCodeToRow(l1, width, codes + (Size) order[i] * width, row);
+			OmenRowSums(l1, width, row, &builder->all.squares[i],
+						&builder->all.inits[i]);
+			if (near_width < width)
+				OmenRowSums(l1, near_width, row, &builder->near.squares[i],
+							&builder->near.inits[i]);
+		}
 }
 
 /*
  * Set graph->order, cells, rows, all and near.
  */
 void
-OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
+OmenOrderNodes(OmenBuilder *builder, const int8 *codes, const uint32 *rows)
 {
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(result, "omen spatial order",
@@ -342,30 +433,29 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes)
 	Size		n = builder->n;
 	int			width = builder->near_width;
 
+	MemoryContextSwitchTo(scratch);
 	order.builder = builder;
 	order.codes = codes;
 	order.ids = builder->graph->order;
-	order.max_cells = n / (OM_CELL / 2) + 16;
-	builder->ncells = 0;
-	builder->cells = MemoryContextAllocHuge(result,
-											mul_size(order.max_cells,
-													 sizeof(uint32)));
-	builder->cells[0] = 0;
-	pg_prng_seed(&order.prng, builder->params->seed);
-
-	MemoryContextSwitchTo(scratch);
 	order.spare = OmenBuildAlloc(builder, scratch,
 								 mul_size(n, sizeof(uint32)));
 	order.part = OmenBuildAlloc(builder, scratch,
 								mul_size(n, sizeof(uint16)));
+	order.ends = OmenBuildAlloc(builder, scratch, n);
 	order.matrix = OmenCreateMatrix(builder, width, OM_SPLIT_LEADERS,
 									OMEN_BLOCK_ROWS);
 	order.leader_rows = palloc(OM_SPLIT_LEADERS * width);
 	order.block = palloc(OMEN_BLOCK_ROWS * width);
-	for (uint32 i = 0; i < builder->n; i++)
-		order.ids[i] = i;
-	om_split(&order, 0, builder->n, 0);
+	if (OmenTeamLeads(builder->team))
+	{
+		memset(order.ends, 0, n);
+		for (uint32 i = 0; i < builder->n; i++)
+			order.ids[i] = rows == NULL ? i : rows[i];
+	}
+	OmenTeamWait(builder->team);
+	om_order_all(&order);
 	MemoryContextSwitchTo(result);
+	om_collect_cells(builder, order.ends);
 	MemoryContextDelete(scratch);
 
 	om_copy_codes(builder, codes);

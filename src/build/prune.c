@@ -17,6 +17,12 @@
 /* Candidates compared with the others at a time. */
 #define OM_PRUNE_ROWS		8
 
+/* Nodes that a member takes at a time. */
+#define OM_PRUNE_RANGE		4096
+
+/* The next member of a cluster is not known yet. */
+#define OM_UNKNOWN			SIZE_MAX
+
 #define OM_MAX_CANDIDATES	OMEN_BUILD_MAX_DEGREE
 #define OM_MAX_PANELS		OMEN_PANELS(OM_MAX_CANDIDATES)
 
@@ -35,10 +41,29 @@ typedef struct OmPrune
 	uint16		masks[OM_MAX_CANDIDATES][OM_MAX_PANELS];
 } OmPrune;
 
+/* The first member of a cluster that is not below a node. */
+static Size
+om_seek_member(const OmenBuilder *builder, uint32 cluster, uint32 node)
+{
+	Size		low = builder->first_member[cluster];
+	Size		high = builder->first_member[cluster + 1];
+
+	while (low < high)
+	{
+		Size		middle = low + (high - low) / 2;
+
+		if (builder->members[middle] < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /*
  * Find the lines of a batch of nodes, and ask for them.  The members of a
- * cluster ascend, and nodes are visited in this order: the next line of a
- * cluster is that of the next node that belongs to it.
+ * cluster ascend, and the nodes of a range are visited in this order: the next
+ * line of a cluster is that of the next node that belongs to it.
  */
 static void
 om_find_lines(OmPrune *prune, uint32 first, int count)
@@ -49,12 +74,15 @@ om_find_lines(OmPrune *prune, uint32 first, int count)
 
 	for (int i = 0; i < count * fanout; i++)
 	{
-		Size		member = prune->next_member[clusters[i]]++;
+		uint32		cluster = clusters[i];
+		Size		member = prune->next_member[cluster];
 
+		if (member == OM_UNKNOWN)
+			member = om_seek_member(builder, cluster, first + i / fanout);
 		Assert(builder->members[member] == first + i / fanout);
+		prune->next_member[cluster] = member + 1;
 		prune->lines[i] = builder->lines + member * builder->shape.line_keys;
-		prune->members[i] = builder->members +
-			builder->first_member[clusters[i]];
+		prune->members[i] = builder->members + builder->first_member[cluster];
 		__builtin_prefetch(prune->lines[i]);
 	}
 }
@@ -264,28 +292,36 @@ om_prefetch(const OmenBuilder *builder, const uint64 *candidates, int n)
 	}
 }
 
+/* Choose the forward links of count <= OMEN_NODE_BATCH nodes. */
+static void
+om_prune_batch(OmPrune *prune, uint32 first, int count)
+{
+	om_find_candidates(prune, first, count);
+	for (int i = 0; i < count; i++)
+	{
+		uint64	   *candidates = prune->candidates + i * prune->stride;
+
+		if (i + 1 < count)
+			om_prefetch(prune->builder, candidates + prune->stride,
+						prune->ncandidates[i + 1]);
+		om_prune_node(prune, first + i, candidates, prune->ncandidates[i]);
+	}
+}
+
 static void
 om_prune_nodes(OmPrune *prune)
 {
 	OmenBuilder *builder = prune->builder;
+	OmenLoop	loop;
 
-	for (uint32 first = 0; first < builder->n; first += OMEN_NODE_BATCH)
+	OmenStartLoop(builder->team, builder->n, OM_PRUNE_RANGE, &loop);
+	while (OmenNextNodes(builder, OMEN_PHASE_NEIGHBORS, &loop))
 	{
-		int			count = Min(OMEN_NODE_BATCH, builder->n - first);
-
-		om_find_candidates(prune, first, count);
-		for (int i = 0; i < count; i++)
-		{
-			uint64	   *candidates = prune->candidates + i * prune->stride;
-
-			if (i + 1 < count)
-				om_prefetch(builder, candidates + prune->stride,
-							prune->ncandidates[i + 1]);
-			om_prune_node(prune, first + i, candidates,
-						  prune->ncandidates[i]);
-		}
-		OmenBuildReport(builder, OMEN_PHASE_NEIGHBORS, first + count,
-						builder->n);
+		if (prune->flat == NULL)
+			memset(prune->next_member, 0xff,
+				   builder->nclusters * sizeof(Size));
+		for (uint32 i = loop.from; i < loop.to; i += OMEN_NODE_BATCH)
+			om_prune_batch(prune, i, Min(OMEN_NODE_BATCH, loop.to - i));
 	}
 }
 
@@ -331,14 +367,11 @@ OmenChooseNeighbors(OmenBuilder *builder)
 	}
 	else
 	{
-		Size		size = builder->nclusters * sizeof(Size);
-
 		prune->lines = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
 							  sizeof(uint32 *));
 		prune->members = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
 								sizeof(uint32 *));
-		prune->next_member = palloc(size);
-		memcpy(prune->next_member, builder->first_member, size);
+		prune->next_member = palloc(builder->nclusters * sizeof(Size));
 	}
 	om_prune_nodes(prune);
 	MemoryContextSwitchTo(result);

@@ -86,10 +86,10 @@ om_number_parts(OmParts *parts)
 
 	for (uint32 node = 0; node < n; node++)
 		parts->count += up[node] == node;
-	parts->sizes = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
-								  mul_size(parts->count, sizeof(uint64)));
-	parts->first = OmenBuildAlloc(parts->builder, CurrentMemoryContext,
-								  mul_size(parts->count, sizeof(uint32)));
+	parts->sizes = OmenBuildAllocOwn(parts->builder, CurrentMemoryContext,
+									 mul_size(parts->count, sizeof(uint64)));
+	parts->first = OmenBuildAllocOwn(parts->builder, CurrentMemoryContext,
+									 mul_size(parts->count, sizeof(uint32)));
 	parts->count = 0;
 
 	/* A lower node has its number already, and up points to lower ones. */
@@ -192,8 +192,8 @@ OmenChooseEntries(OmenBuilder *builder)
 
 	MemoryContextSwitchTo(scratch);
 	parts.builder = builder;
-	parts.up = OmenBuildAlloc(builder, scratch, size);
-	parts.nodes = OmenBuildAlloc(builder, scratch, size);
+	parts.up = OmenBuildAllocOwn(builder, scratch, size);
+	parts.nodes = OmenBuildAllocOwn(builder, scratch, size);
 	om_unite(&parts);
 	om_number_parts(&parts);
 	most = Max(OmenEntryCount(builder->n), Min(parts.count, OM_MAX_ENTRIES));
@@ -369,8 +369,8 @@ OmenConnectNodes(OmenBuilder *builder)
 	uint32		root = builder->graph->directory[0];
 
 	reach.builder = builder;
-	reach.parent = OmenBuildAlloc(builder, scratch, size);
-	reach.queue = OmenBuildAlloc(builder, scratch, size);
+	reach.parent = OmenBuildAllocOwn(builder, scratch, size);
+	reach.queue = OmenBuildAllocOwn(builder, scratch, size);
 	memset(reach.parent, 0xff, size);
 	om_flood(&reach, root, root);
 	om_gather_strays(&reach);

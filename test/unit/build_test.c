@@ -508,7 +508,8 @@ build(const Data *data, OmenBuildParams params, Progress *progress)
 	progress->last = now();
 	params.l1 = l1;
 	params.width = data->width;
-	graph = OmenBuildGraph(&params, data->codes, data->n, note_progress,
+	graph = OmenBuildGraph(&params, data->codes, NULL, data->n,
+						   note_progress,
 						   progress);
 	check(progress->sane, "progress goes forward", data->name);
 	return graph;

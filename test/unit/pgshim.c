@@ -198,8 +198,48 @@ OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
 	return MemoryContextAllocHuge(context, size);
 }
 
+void *
+OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
+{
+	return MemoryContextAllocHuge(context, size);
+}
+
+OmenTeam *
+OmenStoreTeam(const OmenStore *store)
+{
+	return NULL;
+}
+
 void
 OmenStoreFree(OmenStore *store, void *array)
 {
 	pfree(array);
+}
+
+/*
+ * A team of one.
+ */
+bool
+OmenTeamLeads(const OmenTeam *team)
+{
+	return true;
+}
+
+void
+OmenTeamWait(OmenTeam *team)
+{
+}
+
+uint64
+OmenTeamAgree(OmenTeam *team, uint64 value)
+{
+	return value;
+}
+
+bool
+OmenNextRange(OmenLoop *loop)
+{
+	loop->from = loop->to;
+	loop->to = Min((uint64) loop->from + loop->step, loop->n);
+	return loop->from < loop->n;
 }

@@ -62,12 +62,14 @@ static bool
 om_parallel_safe(Relation index)
 {
 	PlannerInfo *root = makeNode(PlannerInfo);
+	Node	   *expressions = (Node *) RelationGetIndexExpressions(index);
+	Node	   *predicate = (Node *) RelationGetIndexPredicate(index);
 
 	root->parse = makeNode(Query);
 	root->glob = makeNode(PlannerGlobal);
 	root->query_level = 1;
-	return is_parallel_safe(root, (Node *) RelationGetIndexExpressions(index)) &&
-		is_parallel_safe(root, (Node *) RelationGetIndexPredicate(index));
+	return is_parallel_safe(root, expressions) &&
+		is_parallel_safe(root, predicate);
 }
 
 /* Workers for the size of a table, its large values counted in. */

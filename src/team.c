@@ -95,7 +95,8 @@ OmenTeamMeet(OmenTeam *team, int members)
 int
 OmenTeamMembers(const OmenTeam *team)
 {
-	return team == NULL ? 1 : pg_atomic_read_u32(&team->shared->members);
+	return team == NULL ? 1 :
+		Max(pg_atomic_read_u32(&team->shared->members), 1);
 }
 
 bool

@@ -49,7 +49,7 @@ extern OmenTeam *OmenJoinTeam(OmenTeamShared *shared,
  */
 extern void OmenTeamMeet(OmenTeam *team, int members);
 
-/* Members of a team that has met; which one leads. */
+/* Members of a team, 1 before it has met; which one leads. */
 extern int	OmenTeamMembers(const OmenTeam *team);
 extern bool OmenTeamLeads(const OmenTeam *team);
 

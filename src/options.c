@@ -95,7 +95,7 @@ OmenInitOptions(void)
 					  OMEN_MIN_EF_CONSTRUCTION, OMEN_MAX_EF_CONSTRUCTION,
 					  AccessExclusiveLock);
 	add_int_reloption(om_relopt_kind, "chunk_size",
-					  "Rows that are built into the graph together",
+					  "Neighboring rows for which the build looks for neighborhoods together",
 					  OMEN_DEFAULT_CHUNK_SIZE,
 					  OMEN_MIN_CHUNK_SIZE, OMEN_MAX_CHUNK_SIZE,
 					  AccessExclusiveLock);

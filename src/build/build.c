@@ -54,6 +54,9 @@ static const OmQuality om_qualities[] = {
 #define OM_EXPECTED_LINKS(shape) \
 	Min((shape)->forward, (shape)->fanout * (shape)->line_keys / 2)
 
+/* The most nodes of a level-1 cluster, on the average. */
+#define OM_MAX_CLUSTER(leaf_max)	(5 * (leaf_max))
+
 /* A forward link: target and distance. */
 #define OM_LINK_BYTES			(sizeof(uint32) + sizeof(uint16))
 
@@ -73,18 +76,17 @@ om_square_root(uint64 x)
 
 /*
  * Level-1 clusters.  The comparisons of a node with leaders are fewest, over
- * both levels, if a cluster has about sqrt(n * mean leaf) nodes; but it must
- * not grow beyond the chunk size.
+ * both levels, if a cluster has about sqrt(n * mean leaf) nodes; but as only a
+ * limited number of leaders is compared with, clusters have a largest size, so
+ * that the work of splitting them does not grow either.
  */
 static void
-om_size_clusters(OmenBuildShape *shape, const OmenBuildParams *params,
-				 uint32 n)
+om_size_clusters(OmenBuildShape *shape, uint32 n)
 {
 	uint32		best = om_square_root((uint64) n * shape->leaf_max * 10 / 16);
-	uint32		most = Max(params->chunk_size, 2 * shape->leaf_max);
 	uint64		leaders;
 
-	shape->cluster = Min(best, most);
+	shape->cluster = Min(best, OM_MAX_CLUSTER(shape->leaf_max));
 	leaders = (uint64) n * shape->fanout / shape->cluster;
 	shape->leaders = Min(Max(leaders, 2 * shape->fanout), n);
 }
@@ -110,7 +112,7 @@ om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
 		shape->forward = params->degree;
 	shape->factor = params->l1 ? 1.0f / OM_ALPHA :
 		1.0f / (OM_ALPHA * OM_ALPHA);
-	om_size_clusters(shape, params, n);
+	om_size_clusters(shape, n);
 }
 
 static int

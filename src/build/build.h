@@ -29,8 +29,8 @@ typedef struct OmenBuildParams
 	int			degree;			/* most neighbours of a node, 4 .. 200 */
 	int			ef_construction;	/* < 64 fast, 64 .. 128 default, above
 									 * quality */
-	int			chunk_size;		/* vectors of a level-1 cluster, counting
-								 * each vector once */
+	int			chunk_size;		/* neighbouring vectors whose level-1 clusters
+								 * are chosen from the same ones */
 	uint64		seed;			/* of every random choice */
 	OmenStore  *store;			/* where large arrays are allocated; its team
 								 * builds */

@@ -38,8 +38,8 @@
 /* Rows that are multiplied at a time; a multiple of every kernel's block. */
 #define OMEN_BLOCK_ROWS			48
 
-/* The most level-1 leaders that each node is compared with. */
-#define OMEN_MAX_LEADERS		512
+/* Up to this many level-1 leaders, each node is compared with each. */
+#define OMEN_MAX_LEADERS		320
 
 /* The most nodes of a leaf. */
 #define OMEN_MAX_LEAF			300

@@ -13,31 +13,45 @@
 #include "utils/memutils.h"
 
 /*
- * Where there are more leaders than OMEN_MAX_LEADERS, the nodes of a cell are
- * compared with this many, those nearest to the middle of the cell.
+ * Where there are more leaders than OMEN_MAX_LEADERS, a node is not compared
+ * with all: the leaders are narrowed down to this many for a chunk of nodes,
+ * and of these to that many for a cell of it, those nearest to the middle.  So
+ * what a node costs does not grow with the number of leaders.
  */
-#define OM_NEAR_LEADERS		256
+#define OM_CHUNK_LEADERS	1024
+#define OM_CELL_LEADERS		256
 
-/* Cells that a member takes at a time. */
+/* Cells that a member takes at a time, if no chunks of them are needed. */
 #define OM_CELL_RANGE		16
 
 /* Ranges of nodes whose clusters are counted apart. */
 #define OM_BLOCKS			64
 
+/* Nodes that stand for all when the middle is computed. */
+#define OM_SAMPLE			OMEN_MAX_CELL
+
 /* Keys of select() with two groups. */
 #define OM_LINE				16
+
+/* Leaders that are compared with, as columns. */
+typedef struct OmLeaders
+{
+	uint32		n;
+	uint32	   *numbers;		/* of each among all, ascending */
+	OmenMatrix *matrix;
+} OmLeaders;
 
 typedef struct OmAssignment
 {
 	OmenBuilder *builder;
 	uint32	   *leaders;		/* nodes, ascending */
-	OmenMatrix *all;			/* all leaders */
-	OmenMatrix *near;			/* the leaders that nodes are compared with */
-	uint32	   *near_leaders;	/* numbers of these */
+	OmLeaders	all;
+	OmLeaders	chunk;			/* near to a chunk, */
+	OmLeaders	cell;			/* to a cell: nodes are compared with these */
 	uint16	   *labels;			/* 0, 1, 2, ... */
 	uint64	   *keys;			/* one for each leader */
 	uint8	   *middle;			/* a row */
-	int32	   *sums;			/* of a dimension over a cell */
+	int32	   *sums;			/* of a dimension over nodes */
 	uint32		nblocks;		/* ranges of nodes */
 	uint32	   *counts;			/* of each block: its members of each
 								 * leader's cluster */
@@ -61,33 +75,82 @@ om_choose_leaders(OmAssignment *work)
 	}
 }
 
-/* Make the leaders nearest to the middle of a cell the columns of near. */
+/* Room for n leaders, of which products with max_rows rows are computed. */
 static void
-om_near_leaders(OmAssignment *work, uint32 from, uint32 to)
+om_create_leaders(OmAssignment *work, OmLeaders *leaders, uint32 n,
+				  int max_rows)
+{
+	leaders->n = n;
+	leaders->numbers = palloc(n * sizeof(uint32));
+	leaders->matrix = OmenCreateMatrix(work->builder,
+									   work->builder->near_width, n,
+									   max_rows);
+	for (uint32 i = 0; i < n; i++)
+		leaders->numbers[i] = i;
+}
+
+/* Make the leaders with these numbers the columns. */
+static void
+om_set_columns(OmAssignment *work, OmLeaders *leaders)
+{
+	uint32	   *nodes = palloc(leaders->n * sizeof(uint32));
+
+	for (uint32 i = 0; i < leaders->n; i++)
+		nodes[i] = work->leaders[leaders->numbers[i]];
+	OmenSetNodeColumns(leaders->matrix, work->builder, leaders->n, nodes);
+	pfree(nodes);
+}
+
+/* Of the leaders "from", take those nearest to the middle of some nodes. */
+static void
+om_narrow(OmAssignment *work, const OmLeaders *from, OmLeaders *to,
+		  uint32 first, uint32 end)
 {
 	OmenBuilder *builder = work->builder;
-	uint32		nleaders = builder->shape.leaders;
-	const int32 *products = OmenProducts(work->all, 0);
-	uint32		nodes[Max(OM_NEAR_LEADERS, OMEN_MAX_CELL)];
+	const int32 *products = OmenProducts(from->matrix, 0);
+	uint32		n = Min(end - first, OM_SAMPLE);
+	uint32		nodes[OM_SAMPLE];
 
-	for (uint32 node = from; node < to; node++)
-		nodes[node - from] = node;
-	OmenMeanRow(builder, builder->near_width, to - from, nodes, work->sums,
+	for (uint32 i = 0; i < n; i++)
+		nodes[i] = first + (uint64) i * (end - first) / n;
+	OmenMeanRow(builder, builder->near_width, n, nodes, work->sums,
 				work->middle);
-	work->all->rows[0] = work->middle;
-	OmenMultiply(work->all, 1);
-	for (uint32 i = 0; i < nleaders; i++)
-		work->keys[i] = (uint64) ((int64) PG_INT32_MAX - products[i]) << 32 | i;
-	OmenPartitionKeys(work->keys, nleaders, OM_NEAR_LEADERS);
-	for (int i = 0; i < OM_NEAR_LEADERS; i++)
+	from->matrix->rows[0] = work->middle;
+	OmenMultiply(from->matrix, 1);
+	for (uint32 i = 0; i < from->n; i++)
+		work->keys[i] = (uint64) ((int64) PG_INT32_MAX - products[i]) << 32 |
+			from->numbers[i];
+	OmenPartitionKeys(work->keys, from->n, to->n);
+	for (uint32 i = 0; i < to->n; i++)
 		work->keys[i] = OmenKeyNode(work->keys[i]);
-	OmenSortKeys(work->keys, OM_NEAR_LEADERS);
-	for (int i = 0; i < OM_NEAR_LEADERS; i++)
+	OmenSortKeys(work->keys, to->n);
+	for (uint32 i = 0; i < to->n; i++)
+		to->numbers[i] = (uint32) work->keys[i];
+	om_set_columns(work, to);
+}
+
+/* As few levels as the number of leaders needs. */
+static void
+om_create_levels(OmAssignment *work)
+{
+	uint32		n = work->builder->shape.leaders;
+
+	if (n <= OMEN_MAX_LEADERS)
 	{
-		work->near_leaders[i] = (uint32) work->keys[i];
-		nodes[i] = work->leaders[work->near_leaders[i]];
+		om_create_leaders(work, &work->cell, n, OMEN_BLOCK_ROWS);
+		om_set_columns(work, &work->cell);
 	}
-	OmenSetNodeColumns(work->near, builder, OM_NEAR_LEADERS, nodes);
+	else
+	{
+		om_create_leaders(work, &work->all, n, 1);
+		om_set_columns(work, &work->all);
+		om_create_leaders(work, &work->cell, OM_CELL_LEADERS, OMEN_BLOCK_ROWS);
+		if (n > 2 * OM_CHUNK_LEADERS)
+			om_create_leaders(work, &work->chunk, OM_CHUNK_LEADERS, 1);
+	}
+	work->labels = palloc(work->cell.matrix->max_columns * sizeof(uint16));
+	for (int i = 0; i < work->cell.matrix->max_columns; i++)
+		work->labels[i] = i;
 }
 
 /* Clusters of n <= OMEN_BLOCK_ROWS nodes from "from" on. */
@@ -95,52 +158,61 @@ static void
 om_assign_block(OmAssignment *work, uint32 from, int n)
 {
 	OmenBuilder *builder = work->builder;
-	OmenMatrix *near = work->near;
+	OmenMatrix *matrix = work->cell.matrix;
 	int			fanout = builder->shape.fanout;
 	uint32		nodes[OMEN_BLOCK_ROWS];
 	uint32		keys[OMEN_BLOCK_ROWS * OM_LINE];
 
 	for (int r = 0; r < n; r++)
 		nodes[r] = from + r;
-	OmenSetNodeRows(near, builder, n, nodes);
-	OmenMultiply(near, n);
-	omen_matrix->select(n, near->npanels, near->products, near->stride,
-						near->base, 2, fanout, work->labels, keys);
+	OmenSetNodeRows(matrix, builder, n, nodes);
+	OmenMultiply(matrix, n);
+	omen_matrix->select(n, matrix->npanels, matrix->products, matrix->stride,
+						matrix->base, 2, fanout, work->labels, keys);
 	for (int r = 0; r < n; r++)
 		for (int i = 0; i < fanout; i++)
 			builder->clusters[(Size) (from + r) * fanout + i] =
-				work->near_leaders[keys[r * OM_LINE + i] & 0xffff];
+				work->cell.numbers[keys[r * OM_LINE + i] & 0xffff];
 }
 
+/* Clusters of the nodes of cells first..end-1. */
+static void
+om_assign_chunk(OmAssignment *work, uint32 first, uint32 end)
+{
+	OmenBuilder *builder = work->builder;
+	const uint32 *cells = builder->cells;
+	const OmLeaders *leaders = &work->all;
+
+	if (work->chunk.matrix != NULL)
+	{
+		om_narrow(work, &work->all, &work->chunk, cells[first], cells[end]);
+		leaders = &work->chunk;
+	}
+	for (uint32 cell = first; cell < end; cell++)
+	{
+		uint32		to = cells[cell + 1];
+
+		if (leaders->matrix != NULL)
+			om_narrow(work, leaders, &work->cell, cells[cell], to);
+		for (uint32 i = cells[cell]; i < to; i += OMEN_BLOCK_ROWS)
+			om_assign_block(work, i, Min(OMEN_BLOCK_ROWS, to - i));
+	}
+}
+
+/* A chunk is a range of cells that have about chunk_size nodes. */
 static void
 om_assign_nodes(OmAssignment *work)
 {
 	OmenBuilder *builder = work->builder;
-	bool		few = builder->shape.leaders <= OMEN_MAX_LEADERS;
+	uint32		range = OM_CELL_RANGE;
 	OmenLoop	loop;
 
-	if (few)
-	{
-		OmenSetNodeColumns(work->near, builder, builder->shape.leaders,
-						   work->leaders);
-		for (uint32 i = 0; i < builder->shape.leaders; i++)
-			work->near_leaders[i] = i;
-	}
-	else
-		OmenSetNodeColumns(work->all, builder, builder->shape.leaders,
-						   work->leaders);
-	OmenStartLoop(builder->team, builder->ncells, OM_CELL_RANGE, &loop);
+	if (work->chunk.matrix != NULL)
+		range = Max(1, (uint64) builder->ncells *
+					builder->params->chunk_size / builder->n);
+	OmenStartLoop(builder->team, builder->ncells, range, &loop);
 	while (OmenNextNodes(builder, OMEN_PHASE_CLUSTERS, &loop))
-		for (uint32 cell = loop.from; cell < loop.to; cell++)
-		{
-			uint32		from = builder->cells[cell];
-			uint32		to = builder->cells[cell + 1];
-
-			if (!few)
-				om_near_leaders(work, from, to);
-			for (uint32 i = from; i < to; i += OMEN_BLOCK_ROWS)
-				om_assign_block(work, i, Min(OMEN_BLOCK_ROWS, to - i));
-		}
+		om_assign_chunk(work, loop.from, loop.to);
 }
 
 static uint32 *
@@ -279,8 +351,6 @@ OmenAssignClusters(OmenBuilder *builder)
 												  ALLOCSET_DEFAULT_SIZES);
 	OmAssignment work = {0};
 	uint32		nleaders = builder->shape.leaders;
-	int			near = nleaders <= OMEN_MAX_LEADERS ? nleaders :
-		OM_NEAR_LEADERS;
 	Size		n = mul_size(builder->n, builder->shape.fanout);
 	uint32	   *first_piece;
 	uint32	   *totals;
@@ -296,20 +366,11 @@ OmenAssignClusters(OmenBuilder *builder)
 	work.counts = OmenBuildAlloc(builder, scratch,
 								 mul_size(work.nblocks,
 										  nleaders * sizeof(uint32)));
-	work.near = OmenCreateMatrix(builder, builder->near_width, near,
-								 OMEN_BLOCK_ROWS);
-	work.near_leaders = palloc(near * sizeof(uint32));
-	work.labels = palloc(work.near->max_columns * sizeof(uint16));
-	for (int i = 0; i < work.near->max_columns; i++)
-		work.labels[i] = i;
-	if (nleaders > OMEN_MAX_LEADERS)
-	{
-		work.all = OmenCreateMatrix(builder, builder->near_width, nleaders, 1);
-		work.keys = palloc(nleaders * sizeof(uint64));
-		work.middle = palloc(builder->near_width);
-		work.sums = palloc(builder->near_width * sizeof(int32));
-	}
+	work.keys = palloc(nleaders * sizeof(uint64));
+	work.middle = palloc(builder->near_width);
+	work.sums = palloc(builder->near_width * sizeof(int32));
 	om_choose_leaders(&work);
+	om_create_levels(&work);
 	om_assign_nodes(&work);
 	first_piece = palloc(nleaders * sizeof(uint32));
 	totals = palloc(nleaders * sizeof(uint32));

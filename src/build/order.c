@@ -22,7 +22,7 @@
 #define OM_CELL_MIN			(OM_CELL / 3)
 
 /* The most leaders of a split. */
-#define OM_SPLIT_LEADERS	256
+#define OM_SPLIT_LEADERS	64
 
 /* Splits that separate little end at this depth. */
 #define OM_MAX_DEPTH		16

@@ -28,8 +28,9 @@ SET client_min_messages = warning;
 SELECT n, class, pg_temp.build(n, class, op)
 	FROM (VALUES (0), (1), (2), (999), (1000), (1001), (1500)) n(n),
 	(VALUES ('vector_l2_ops', '<->'), ('vector_ip_ops', '<#>'),
-		('vector_cosine_ops', '<=>'), ('halfvec_l2_ops', '<->'),
-		('halfvec_ip_ops', '<#>'), ('halfvec_cosine_ops', '<=>')) c(class, op)
+		('vector_cosine_ops', '<=>'), ('vector_l1_ops', '<+>'),
+		('halfvec_l2_ops', '<->'), ('halfvec_ip_ops', '<#>'),
+		('halfvec_cosine_ops', '<=>'), ('halfvec_l1_ops', '<+>')) c(class, op)
 	ORDER BY n, class DESC;
 RESET client_min_messages;
 DROP TABLE tb;
@@ -112,9 +113,15 @@ CREATE INDEX ON tb USING omen (h);
 CREATE INDEX ib ON tb USING omen (x);
 CREATE INDEX ib2 ON tb USING omen (y);
 CREATE INDEX ON tb USING omen (x) WITH (m = 100, ef_construction = 200);
+CREATE INDEX ib3 ON tb USING omen (x vector_l1_ops) WITH (m = 100, ef_construction = 200);
+CREATE INDEX ib4 ON tb USING omen (y halfvec_l1_ops);
 INSERT INTO tb (x, y) SELECT array_fill(i, ARRAY[2000]), array_fill(i, ARRAY[4000]) FROM generate_series(1, 20) i;
 SELECT * FROM omen_check('ib', true);
 SELECT * FROM omen_check('ib2', true);
+SELECT * FROM omen_check('ib3', true);
+SELECT * FROM omen_check('ib4', true);
 SELECT pg_temp.compare('tb', 'x', '<->', array_fill(7, ARRAY[2000])::vector::text, 20);
 SELECT pg_temp.compare('tb', 'y', '<->', array_fill(7, ARRAY[4000])::vector::text, 20);
+SELECT pg_temp.compare('tb', 'x', '<+>', array_fill(7, ARRAY[2000])::vector::text, 20);
+SELECT pg_temp.compare('tb', 'y', '<+>', array_fill(7, ARRAY[4000])::vector::text, 20);
 DROP TABLE tb;

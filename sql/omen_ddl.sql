@@ -15,7 +15,7 @@ CREATE INDEX ON td USING omen (v NULLS FIRST);
 CREATE INDEX ON td USING omen (t);
 CREATE INDEX ON td USING omen (id);
 CREATE INDEX ON td USING omen (b);
-CREATE INDEX ON td USING omen (v vector_l1_ops);
+CREATE INDEX ON td USING omen (v vector_hamming_ops);
 CREATE INDEX ON td USING omen (v halfvec_l2_ops);
 \set VERBOSITY sqlstate
 ALTER TABLE td ADD EXCLUDE USING omen (v WITH <->);

@@ -12,7 +12,7 @@ CREATE TEMP VIEW rows AS
 	LATERAL (SELECT v FROM pg_temp.vectors(250, 4) v WHERE f IS NOT NULL) v;
 CREATE TEMP VIEW comparison AS
 	SELECT op, q, pg_temp.compare('tx', 'v', op, q, 5000)
-	FROM (VALUES ('<->'), ('<#>'), ('<=>')) o(op),
+	FROM (VALUES ('<->'), ('<#>'), ('<=>'), ('<+>')) o(op),
 	(VALUES ('[1,2,3,4]'), ('[1e-30,0,0,1e-39]'), ('[-1e-20,1e-20,1e-19,0]'),
 		('[1e30,1e-30,0,1]'), ('[3e38,-3e38,3e38,3e38]'), ('[0,0,0,0]')) q(q)
 	WHERE op <> '<=>' OR q <> '[0,0,0,0]'
@@ -23,10 +23,11 @@ INSERT INTO tx SELECT v FROM rows;
 CREATE INDEX ix1 ON tx USING omen (v);
 CREATE INDEX ix2 ON tx USING omen (v vector_ip_ops);
 CREATE INDEX ix3 ON tx USING omen (v vector_cosine_ops);
-SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3')) i(i), LATERAL omen_check(i::regclass, true) c;
+CREATE INDEX ix4 ON tx USING omen (v vector_l1_ops);
+SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3'), ('ix4')) i(i), LATERAL omen_check(i::regclass, true) c;
 SELECT * FROM comparison;
 INSERT INTO tx SELECT v FROM rows LIMIT 900;
-SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3')) i(i), LATERAL omen_check(i::regclass, true) c;
+SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3'), ('ix4')) i(i), LATERAL omen_check(i::regclass, true) c;
 SELECT * FROM comparison;
 
 -- the quantizer has seen nothing but tiny ones, or nothing but huge ones
@@ -37,14 +38,14 @@ INSERT INTO tx SELECT v FROM rows WHERE vector_norm(v) < 1e-15;
 INSERT INTO tx SELECT v FROM rows WHERE vector_norm(v) < 1e-15;
 SELECT kind, count(*) > 0 AS there FROM omen_index_info('ix1') GROUP BY kind ORDER BY kind;
 INSERT INTO tx SELECT v FROM rows;
-SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3')) i(i), LATERAL omen_check(i::regclass, true) c;
+SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3'), ('ix4')) i(i), LATERAL omen_check(i::regclass, true) c;
 SELECT * FROM comparison;
 TRUNCATE tx;
 INSERT INTO tx SELECT v FROM rows WHERE vector_norm(v) > 1e15;
 INSERT INTO tx SELECT v FROM rows WHERE vector_norm(v) > 1e15;
 INSERT INTO tx SELECT v FROM rows WHERE vector_norm(v) > 1e15;
 INSERT INTO tx SELECT v FROM rows;
-SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3')) i(i), LATERAL omen_check(i::regclass, true) c;
+SELECT i, c.* FROM (VALUES ('ix1'), ('ix2'), ('ix3'), ('ix4')) i(i), LATERAL omen_check(i::regclass, true) c;
 SELECT * FROM comparison;
 DROP TABLE tx;
 DROP VIEW rows;

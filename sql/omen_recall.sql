@@ -10,6 +10,7 @@ INSERT INTO rt VALUES (1501, 1, NULL), (1502, 1, '[0,0,0,0,0,0]');
 INSERT INTO rt SELECT 1502 + i, 2, '[3,3,3,3,3,3]' FROM generate_series(1, 8) i;
 CREATE INDEX rt_l2 ON rt USING omen (v);
 CREATE INDEX rt_ip ON rt USING omen (v vector_ip_ops);
+CREATE INDEX rt_l1 ON rt USING omen (v vector_l1_ops);
 CREATE INDEX rt_cosine ON rt USING omen ((v::halfvec(6)) halfvec_cosine_ops) WHERE c > 0;
 
 -- The share of the k nearest that the index finds, over all rows as queries.
@@ -43,6 +44,8 @@ SELECT f.recall = recall('v', '<->', 'true', 5) AS same, f.recall < 1 AS imperfe
 	FROM omen_recall('rt_l2', 5, 2000) f;
 SELECT f.recall = recall('v', '<#>', 'true', 5) AS same, f.recall < 1 AS imperfect, f.queries, f.ef_search
 	FROM omen_recall('rt_ip', 5, 2000) f;
+SELECT f.recall = recall('v', '<+>', 'true', 5) AS same, f.recall < 1 AS imperfect, f.queries, f.ef_search
+	FROM omen_recall('rt_l1', 5, 2000) f;
 SELECT f.recall = recall('(v::halfvec(6))', '<=>', 'c > 0', 5) AS same, f.recall < 1 AS imperfect, f.queries, f.ef_search
 	FROM omen_recall('rt_cosine', 5, 2000) f;
 RESET omen.ef_search;

@@ -22,12 +22,14 @@
  *					spare blocks and the pending pages lie within nblocks, do
  *					not overlap nor contain block 0, and together cover all but
  *					a few blocks.
- *	 5 quantizer	Step, mean and norm are finite and possible; without a
- *					quantizer there is no segment.
+ *	 5 quantizer	Step, mean and norm are finite and possible, and for L1
+ *					distance, what spare bytes extend are dimensions in order;
+ *					without a quantizer there is no segment.
  *	 6 segment		Counts of a segment are possible; its extents hold as many
  *					pages as its counts demand.
- *	 7 slot			The code is within -127 .. 127, norm2 its sum of squares;
- *					error is not negative nor NaN, excess is finite.
+ *	 7 slot			The code is within -127 .. 127, norm2 its sum of squares (0
+ *					for L1 distance); error is not negative nor NaN, excess is
+ *					finite.
  *	 8 tids			The nodes' ranges of TIDs, in order, make up the TID region
  *					exactly.  TIDs are valid.  At least as many are dead as the
  *					metapage counted: a VACUUM that died may not have come to
@@ -35,7 +37,7 @@
  *	 9 neighbors	Neighbours are nodes of the segment, distinct, and not the
  *					node itself; lanes not in use are zero.
  *	10 edges		Bits, t and a of each neighbour are those that follow from
- *					the two codes, to the bit.
+ *					the two codes, to the bit; for L1 distance there are none.
  *	11 directory	Entries are nodes of the segment, ascending, and coded
  *					right; lanes not in use hold no node.
  *	12 reachable	Every node can be reached from the first entry.
@@ -483,10 +485,13 @@ static Size
 om_slot_bytes(const OmenFrozen *frozen)
 {
 	Size		blocks = (frozen->degree + OMEN_LANES - 1) / OMEN_LANES;
+	Size		edges = 0;
 
-	return sizeof(OmenSlotHead) + frozen->width + blocks *
-		(OMEN_LANES * (sizeof(uint32) + sizeof(float) + sizeof(uint16)) +
-		 OMEN_BLOCK_BYTES(frozen->edge_dims));
+	if (frozen->metric != OMEN_METRIC_L1)
+		edges = OMEN_LANES * (sizeof(float) + sizeof(uint16)) +
+			OMEN_BLOCK_BYTES(frozen->edge_dims);
+	return sizeof(OmenSlotHead) + frozen->width +
+		blocks * (OMEN_LANES * sizeof(uint32) + edges);
 }
 
 /* Do the frozen parameters suit the index?  If so, derive the layout. */
@@ -521,7 +526,8 @@ om_check_frozen(OmenCheck *check)
 		return false;
 	}
 	if (frozen->width < frozen->dims || frozen->width > OMEN_PAGE_ROOM ||
-		frozen->width % OMEN_CODE_GRANULE != 0 || frozen->edge_dims == 0 ||
+		frozen->width % OMEN_CODE_GRANULE != 0 ||
+		(frozen->edge_dims == 0) != (frozen->metric == OMEN_METRIC_L1) ||
 		frozen->edge_dims > frozen->width ||
 		frozen->edge_dims % OMEN_CODE_GRANULE != 0 ||
 		om_slot_bytes(frozen) > OMEN_PAGE_ROOM)
@@ -535,6 +541,29 @@ om_check_frozen(OmenCheck *check)
 	return true;
 }
 
+/*
+ * A value of the quantizer's pages; *extended is the last one of a spare byte,
+ * at first 0.
+ */
+static void
+om_check_mean(OmenCheck *check, uint32 number, float value, float *extended)
+{
+	const OmenFrozen *frozen = &check->meta.frozen;
+
+	if (!isfinite(value))
+		om_fail(check, check->block, OMEN_CHECK_QUANTIZER,
+				"The mean is not finite in dimension %u.", number);
+	if (frozen->metric != OMEN_METRIC_L1 || number < frozen->dims)
+		return;
+	if (value != -1 &&
+		!(*extended >= 0 && value >= *extended && value < frozen->dims &&
+		  value == floorf(value)))
+		om_fail(check, check->block, OMEN_CHECK_QUANTIZER,
+				"Byte %u extends dimension %g, after %g, of %u.",
+				number, value, *extended, frozen->dims);
+	*extended = value;
+}
+
 static void
 om_check_quantizer(OmenCheck *check)
 {
@@ -542,6 +571,7 @@ om_check_quantizer(OmenCheck *check)
 	uint32		width = check->meta.frozen.width;
 	uint32		per_page = OMEN_PAGE_ROOM / sizeof(float);
 	uint32		npages = (width + per_page - 1) / per_page;
+	float		extended = 0;
 	uint32		i;
 
 	if (data->owner == 0)
@@ -579,10 +609,7 @@ om_check_quantizer(OmenCheck *check)
 			continue;
 		om_check_used(check, n * sizeof(float));
 		for (j = 0; j < n; j++)
-			if (!isfinite(mean[j]))
-				om_fail(check, check->block, OMEN_CHECK_QUANTIZER,
-						"The mean is not finite in dimension %u.",
-						i * per_page + j);
+			om_check_mean(check, i * per_page + j, mean[j], &extended);
 	}
 }
 
@@ -722,9 +749,11 @@ om_check_slot(OmenCheck *check, uint32 node, char *slot)
 		clipped = clipped && code[i] != PG_INT8_MIN;
 		norm2 += (int32) code[i] * code[i];
 	}
+	if (check->opclass->metric == OMEN_METRIC_L1)
+		norm2 = 0;
 	if (!clipped || head->norm2 != (float) norm2)
 		om_fail(check, check->block, OMEN_CHECK_SLOT,
-				"Node %u has norm2 %g, but its code %d%s.", node, head->norm2,
+				"Node %u has norm2 %g instead of %d%s.", node, head->norm2,
 				norm2, clipped ? "" : ", and an element of -128");
 	if (!(head->error >= 0) || !isfinite(head->excess) || head->unused != 0)
 		om_fail(check, check->block, OMEN_CHECK_SLOT,
@@ -925,6 +954,8 @@ om_check_edges(OmenCheck *check, uint32 node, BlockNumber block)
 	Size		size = OMEN_BLOCK_BYTES(check->meta.frozen.edge_dims);
 	uint32		i;
 
+	if (check->meta.frozen.metric == OMEN_METRIC_L1)
+		return;
 	for (i = 0; i < layout->lanes; i += OMEN_LANES)
 	{
 		int			n = Min(OMEN_LANES, head->degree - Min(i, head->degree));
@@ -945,39 +976,61 @@ om_check_edges(OmenCheck *check, uint32 node, BlockNumber block)
 	}
 }
 
+/*
+ * Compare the codes of the n entries in a block with what they should be.
+ * False if they cannot be known; true, and *right, otherwise.
+ */
+static bool
+om_compare_entries(OmenCheck *check, char *block, uint32 n, bool *right)
+{
+	const OmenLayout *layout = &check->layout;
+	const uint32 *nodes = (uint32 *) block;
+	uint32		width = check->meta.frozen.width;
+
+	if (check->meta.frozen.metric != OMEN_METRIC_L1)
+		return om_compare_edges(check, check->mean, 0, nodes, n,
+								(uint8 *) block + layout->entry_edges_offset,
+								(float *) (block + layout->entry_t_offset),
+								(uint16 *) (block + layout->entry_a_offset),
+								right);
+	if (!om_load_slot(check, nodes[0], check->neighbor,
+					  layout->code_offset + width))
+		return false;
+	*right = memcmp(block + layout->entry_code_offset,
+					OmenSlotCode(layout, check->neighbor), width) == 0;
+	return true;
+}
+
 /* A block of the directory's entries; *last is the entry before. */
 static bool
 om_check_entries(OmenCheck *check, uint32 number, char *block, int64 *last)
 {
 	const OmenLayout *layout = &check->layout;
 	const uint32 *nodes = (uint32 *) block;
-	uint32		n = Min(check->segment->ndirectory - number * OMEN_LANES,
-						OMEN_LANES);
+	uint32		entries = layout->entries_per_block;
+	uint32		n = Min(check->segment->ndirectory - number * entries,
+						entries);
 	bool		right;
 	uint32		j;
 
-	for (j = 0; j < OMEN_LANES; j++)
+	for (j = 0; j < entries; j++)
 	{
 		if (j < n ? nodes[j] >= check->segment->nnodes || nodes[j] <= *last :
 			nodes[j] != OMEN_NO_NODE)
 		{
 			om_fail(check, check->block, OMEN_CHECK_DIRECTORY,
 					"Entry %u of %u is %u, after " INT64_FORMAT ", of %u nodes.",
-					number * OMEN_LANES + j, check->segment->ndirectory,
+					number * entries + j, check->segment->ndirectory,
 					nodes[j], *last, check->segment->nnodes);
 			return false;
 		}
 		if (j < n)
 			*last = nodes[j];
 	}
-	if (om_compare_edges(check, check->mean, 0, nodes, n,
-						 (uint8 *) block + layout->entry_edges_offset,
-						 (float *) (block + layout->entry_t_offset),
-						 (uint16 *) (block + layout->entry_a_offset),
-						 &right) && !right)
+	if (om_compare_entries(check, block, n, &right) && !right)
 		om_fail(check, check->block, OMEN_CHECK_DIRECTORY,
 				"Entries %u to %u have wrong codes.",
-				number * OMEN_LANES, number * OMEN_LANES + n - 1);
+				number * entries, number * entries + n - 1);
 	return true;
 }
 
@@ -990,7 +1043,7 @@ om_check_directory(OmenCheck *check)
 {
 	const OmenSegmentData *segment = check->segment;
 	const OmenLayout *layout = &check->layout;
-	uint32		nblocks = OmenEntryBlocks(segment);
+	uint32		nblocks = OmenEntryBlocks(layout, segment);
 	uint32		npages = OmenDirectoryPages(layout, segment);
 	uint32		base = OmenSlotPages(layout, segment) + OmenTidPages(segment);
 	uint32		first = OMEN_NO_NODE;

@@ -69,6 +69,9 @@
 #define OMEN_VISIT_OPERATORS	24
 #define OMEN_VISIT_BYTES		40
 
+/* L1: slots of neighbors that are read with each. */
+#define OMEN_VISIT_SLOTS		5
+
 /* A pending row: bytes of the vector that cost one more operator. */
 #define OMEN_PENDING_BYTES		512
 
@@ -142,6 +145,17 @@ om_count_visits(const OmenMetaData *meta, double wanted, double *first,
 			*more += Min(OMEN_VISITS_PER_ROW * wanted * share,
 						 (double) OMEN_VISITS_PER_NODE * segment->nnodes);
 	}
+}
+
+static Cost
+om_visit_cost(const OmenFrozen *frozen, Cost page_cost)
+{
+	double		slots = frozen->edge_dims == 0 ? OMEN_VISIT_SLOTS : 1;
+	double		bytes = slots * frozen->width +
+		frozen->degree * frozen->edge_dims / BITS_PER_BYTE;
+
+	return slots * page_cost + cpu_operator_cost *
+		(OMEN_VISIT_OPERATORS + bytes / OMEN_VISIT_BYTES);
 }
 
 /* Each row of a pending list is compared. */
@@ -230,10 +244,7 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	OmenComputeLayout(&meta.frozen, &layout);
 
 	om_count_visits(&meta, wanted, &first, &more);
-	visit_cost = page_cost + cpu_operator_cost *
-		(OMEN_VISIT_OPERATORS +
-		 (double) (meta.frozen.degree * meta.frozen.edge_dims / BITS_PER_BYTE +
-				   meta.frozen.width) / OMEN_VISIT_BYTES);
+	visit_cost = om_visit_cost(&meta.frozen, page_cost);
 	*indexStartupCost = costs.indexStartupCost + recheck.startup +
 		first * visit_cost +
 		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +

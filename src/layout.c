@@ -11,6 +11,9 @@
  * smallest c that searches well for the dimension, and then raise it as far
  * as the page has room anyway.
  *
+ * L1 distance survives no rotation, and no such codes are known for it.  There
+ * a slot holds code and neighbours alone, which are read in slots of their own.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -47,6 +50,16 @@ om_wanted_edge_dims(uint32 width)
 	return 512;
 }
 
+/*
+ * Codes for L1 distance have bytes to spare, which go to the dimensions that
+ * need them (quantizer_l1.c): one for eight.
+ */
+static uint32
+om_l1_width(uint32 dims)
+{
+	return TYPEALIGN(OMEN_CODE_GRANULE, dims + (dims + 7) / 8);
+}
+
 static uint32
 om_lanes(uint32 degree)
 {
@@ -58,6 +71,9 @@ om_slot_size(uint32 width, uint32 edge_dims, uint32 degree)
 {
 	Size		lanes = om_lanes(degree);
 
+	if (edge_dims == 0)
+		return TYPEALIGN(4, sizeof(OmenSlotHead) + width +
+						 lanes * sizeof(uint32));
 	return TYPEALIGN(4, sizeof(OmenSlotHead) + width +
 					 lanes * (sizeof(uint32) + sizeof(float) +
 							  sizeof(uint16)) +
@@ -67,9 +83,11 @@ om_slot_size(uint32 width, uint32 edge_dims, uint32 degree)
 void
 OmenChooseWidths(OmenFrozen *frozen)
 {
+	bool		l1 = frozen->metric == OMEN_METRIC_L1;
 	bool		lift = frozen->metric == OMEN_METRIC_IP;
-	uint32		width = om_code_width(frozen->dims + (lift ? 1 : 0));
-	uint32		edge_dims = om_wanted_edge_dims(width);
+	uint32		width = l1 ? om_l1_width(frozen->dims) :
+		om_code_width(frozen->dims + (lift ? 1 : 0));
+	uint32		edge_dims = l1 ? 0 : om_wanted_edge_dims(width);
 	Size		per_page;
 
 	while (edge_dims > OMEN_MIN_EDGE_DIMS &&
@@ -84,13 +102,37 @@ OmenChooseWidths(OmenFrozen *frozen)
 						frozen->degree, frozen->dims),
 				 errhint("Use a smaller value for the storage parameter \"m\".")));
 
-	while (edge_dims < width &&
+	while (!l1 && edge_dims < width &&
 		   om_slot_size(width, edge_dims + OMEN_CODE_GRANULE,
 						frozen->degree) * per_page <= OMEN_PAGE_ROOM)
 		edge_dims += OMEN_CODE_GRANULE;
 
 	frozen->width = width;
 	frozen->edge_dims = edge_dims;
+}
+
+/* The directory: entries are coded like neighbours, or are codes. */
+static void
+om_lay_out_entries(const OmenFrozen *frozen, OmenLayout *layout)
+{
+	if (frozen->edge_dims == 0)
+	{
+		layout->entries_per_block = 1;
+		layout->entry_code_offset = sizeof(uint32);
+		layout->entry_block_size = layout->entry_code_offset + frozen->width;
+	}
+	else
+	{
+		layout->entries_per_block = OMEN_LANES;
+		layout->entry_t_offset = OMEN_LANES * sizeof(uint32);
+		layout->entry_edges_offset = layout->entry_t_offset +
+			OMEN_LANES * sizeof(float);
+		layout->entry_a_offset = layout->entry_edges_offset +
+			OMEN_BLOCK_BYTES(frozen->edge_dims);
+		layout->entry_block_size = layout->entry_a_offset +
+			OMEN_LANES * sizeof(uint16);
+	}
+	layout->entry_blocks_per_page = OMEN_PAGE_ROOM / layout->entry_block_size;
 }
 
 void
@@ -103,7 +145,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 	/* A damaged metapage must not make us compute nonsense. */
 	if (frozen->width == 0 || frozen->width % OMEN_CODE_GRANULE != 0 ||
 		frozen->width > OMEN_PAGE_ROOM ||
-		frozen->edge_dims == 0 ||
+		(frozen->edge_dims == 0) != (frozen->metric == OMEN_METRIC_L1) ||
 		frozen->edge_dims % OMEN_CODE_GRANULE != 0 ||
 		frozen->edge_dims > frozen->width ||
 		frozen->dims == 0 || frozen->dims > frozen->width ||
@@ -111,7 +153,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 		(frozen->element != OMEN_ELEMENT_FLOAT &&
 		 frozen->element != OMEN_ELEMENT_HALF) ||
 		frozen->metric < OMEN_METRIC_L2 ||
-		frozen->metric > OMEN_METRIC_COSINE ||
+		frozen->metric > OMEN_METRIC_L1 ||
 		om_slot_size(frozen->width, frozen->edge_dims, frozen->degree) >
 		OMEN_PAGE_ROOM)
 		ereport(ERROR,
@@ -119,6 +161,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 				 errmsg("omen index has impossible parameters in its metapage"),
 				 errhint("Please REINDEX it.")));
 
+	memset(layout, 0, sizeof(OmenLayout));
 	edges = lanes / OMEN_LANES * OMEN_BLOCK_BYTES(frozen->edge_dims);
 	layout->lanes = lanes;
 	layout->code_offset = sizeof(OmenSlotHead);
@@ -130,15 +173,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 									 frozen->degree);
 	layout->slots_per_page = OMEN_PAGE_ROOM / layout->slot_size;
 
-	layout->entry_t_offset = OMEN_LANES * sizeof(uint32);
-	layout->entry_edges_offset = layout->entry_t_offset +
-		OMEN_LANES * sizeof(float);
-	layout->entry_a_offset = layout->entry_edges_offset +
-		OMEN_BLOCK_BYTES(frozen->edge_dims);
-	layout->entry_block_size = layout->entry_a_offset +
-		OMEN_LANES * sizeof(uint16);
-	layout->entry_blocks_per_page = OMEN_PAGE_ROOM / layout->entry_block_size;
-
+	om_lay_out_entries(frozen, layout);
 	element = frozen->element == OMEN_ELEMENT_FLOAT ?
 		sizeof(float) : sizeof(uint16);
 	layout->vector_size = frozen->dims * element;

@@ -26,11 +26,13 @@ typedef struct OmenLayout
 	uint32		a_offset;
 
 	/* directory: offsets from the start of a block of entries */
+	uint32		entries_per_block;
 	uint32		entry_block_size;
 	uint32		entry_blocks_per_page;
 	uint32		entry_t_offset;
 	uint32		entry_edges_offset;
 	uint32		entry_a_offset;
+	uint32		entry_code_offset;	/* L1 */
 
 	/* pending pages */
 	uint32		vector_size;	/* bytes of the elements of one vector */
@@ -39,9 +41,8 @@ typedef struct OmenLayout
 } OmenLayout;
 
 /*
- * Fill in frozen->width and frozen->edge_dims from frozen->dims, ->degree and
- * "lifted" (inner product may add a dimension).  Raises an error if no slot
- * fits a page.
+ * Fill in frozen->width and frozen->edge_dims from frozen->metric, ->dims and
+ * ->degree.  Raises an error if no slot fits a page.
  */
 extern void OmenChooseWidths(OmenFrozen *frozen);
 
@@ -63,15 +64,18 @@ OmenTidPages(const OmenSegmentData *segment)
 }
 
 static inline uint32
-OmenEntryBlocks(const OmenSegmentData *segment)
+OmenEntryBlocks(const OmenLayout *layout, const OmenSegmentData *segment)
 {
-	return (segment->ndirectory + OMEN_LANES - 1) / OMEN_LANES;
+	return (segment->ndirectory + layout->entries_per_block - 1) /
+		layout->entries_per_block;
 }
 
 static inline uint32
 OmenDirectoryPages(const OmenLayout *layout, const OmenSegmentData *segment)
 {
-	return (OmenEntryBlocks(segment) + layout->entry_blocks_per_page - 1) /
+	uint32		nblocks = OmenEntryBlocks(layout, segment);
+
+	return (nblocks + layout->entry_blocks_per_page - 1) /
 		layout->entry_blocks_per_page;
 }
 

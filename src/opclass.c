@@ -47,6 +47,11 @@ OMEN_SUPPORT_FUNCTION(omen_halfvec_ip_support, OMEN_METRIC_IP,
 OMEN_SUPPORT_FUNCTION(omen_halfvec_cosine_support, OMEN_METRIC_COSINE,
 					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
 
+OMEN_SUPPORT_FUNCTION(omen_vector_l1_support, OMEN_METRIC_L1,
+					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+OMEN_SUPPORT_FUNCTION(omen_halfvec_l1_support, OMEN_METRIC_L1,
+					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+
 const OmenOpclass *
 OmenGetOpclass(Relation index)
 {

@@ -11,7 +11,7 @@
  *
  *	block 0			metapage: frozen parameters, list of live segments, pending
  *					lists, free space
- *	quantizer		the mean of the rotated vectors, an array of floats
+ *	quantizer		an array of floats, see OmenQuantizerData
  *	segments		runs of pages, immutable but for the dead bits of the TID
  *					region: slot pages, TID pages, directory pages
  *	pending pages	rows that no segment holds yet: TID and vector
@@ -98,7 +98,8 @@ typedef struct OmenFrozen
 	uint16		element;		/* OmenElement */
 	uint32		dims;			/* dimensions of the column */
 	uint32		width;			/* dimensions of a code, padded; % 32 == 0 */
-	uint32		edge_dims;		/* dimensions of an edge code; % 32 == 0 */
+	uint32		edge_dims;		/* dimensions of an edge code; % 32 == 0; 0
+								 * for L1 distance: there are none */
 	uint32		degree;			/* neighbours of a node at most */
 	uint32		m;				/* options as given */
 	uint32		ef_construction;
@@ -116,7 +117,11 @@ typedef struct OmenQuantizerData
 	uint32		lifted;			/* inner product: one dimension added? */
 	double		max_norm2;		/* inner product: squared norm lifted to */
 	float		step;			/* of the code */
-	uint32		npages;			/* mean: width floats, one after another */
+	uint32		npages;			/* width floats, one after another: the mean;
+								 * or for L1 distance the middle of each
+								 * dimension, then for each spare byte of a
+								 * code the dimension that it extends,
+								 * ascending, or -1 */
 	OmenExtent	extent;			/* where these pages are */
 } OmenQuantizerData;
 
@@ -200,11 +205,12 @@ StaticAssertDecl(sizeof(OmenMetaData) <= OMEN_PAGE_ROOM,
  *	uint16 a[lanes]					half floats
  *
  * where lanes is degree rounded up to a multiple of 16.  All distances are in
- * units of the quantizer's step.
+ * units of the quantizer's step.  For L1 distance a slot ends after the
+ * neighbors: their distances are those of their codes.
  */
 typedef struct OmenSlotHead
 {
-	float		norm2;			/* sum of squares of the code */
+	float		norm2;			/* sum of squares of the code; L1: 0 */
 	float		error;			/* |vector - code|, the largest of its rows */
 	float		excess;			/* inner product: squared norm over max_norm2 */
 	uint32		first_tid;		/* position of its TIDs in the TID region */
@@ -238,6 +244,11 @@ StaticAssertDecl(sizeof(OmenTid) == 8, "OmenTid is padded");
  *	uint16 a[16]
  *
  * Lanes beyond the last entry hold node OMEN_NO_NODE.
+ *
+ * For L1 distance a block is one entry with its code:
+ *
+ *	uint32 node
+ *	int8   code[width]
  */
 #define OMEN_NO_NODE	((uint32) 0xFFFFFFFF)
 

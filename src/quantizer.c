@@ -15,6 +15,8 @@
  * lower bound of the operator's value follows from the distance to the code.
  * The executor then computes the exact value from the heap.
  *
+ * L1 distance is not Euclidean, and has codes of its own: quantizer_l1.c.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -47,6 +49,15 @@
 #define OMEN_MIN_NORM2	1e-30
 #define OMEN_MAX_NORM2	1e30
 #define OMEN_LOST_PRODUCT	1e-37
+
+/*
+ * L1: what float rounding may change in a byte of a code, in steps, from its
+ * 127 steps; how much the sums of errors are raised; and half the relative
+ * error of a float, which the operator may make at each term of its sum.
+ */
+#define OMEN_BYTE_SLACK		1e-4
+#define OMEN_SUM_SLACK		1e-6
+#define OMEN_FLOAT_ROUNDING 6e-8
 
 #define OMEN_FLOATS_PER_PAGE (OMEN_PAGE_ROOM / sizeof(float))
 
@@ -90,30 +101,19 @@ OmenQuantizerSize(const OmenFrozen *frozen)
 
 	om_init_rotation(&rotation, frozen->width);
 	return MAXALIGN(sizeof(OmenQuantizer)) + frozen->width *
-		(2 * sizeof(float) + rotation.rounds * sizeof(uint32));
+		(2 * sizeof(float) + Max(rotation.rounds * sizeof(uint32),
+								 2 * sizeof(float)));
 }
 
-OmenQuantizer *
-OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
+/* Draw the signs of a rotation. */
+static void
+om_make_rotation(OmenRotation *rotation, uint32 *signs, uint64 seed)
 {
-	OmenQuantizer *quantizer = memory;
-	OmenRotation *rotation = &quantizer->rotation;
-	uint32	   *signs;
-	uint32		nwords;
+	uint32		nwords = rotation->rounds * rotation->width;
 	pg_prng_state prng;
 	uint32		i;
 
-	memset(memory, 0, OmenQuantizerSize(frozen));
-	quantizer->frozen = *frozen;
-	quantizer->step = 1.0f;
-	quantizer->mean = (float *) ((char *) memory +
-								 MAXALIGN(sizeof(OmenQuantizer)));
-	quantizer->scratch = quantizer->mean + frozen->width;
-	signs = (uint32 *) (quantizer->scratch + frozen->width);
-	om_init_rotation(rotation, frozen->width);
-
-	nwords = rotation->rounds * rotation->width;
-	pg_prng_seed(&prng, frozen->seed);
+	pg_prng_seed(&prng, seed);
 	for (i = 0; i < nwords; i += 32)
 	{
 		uint32		bits = pg_prng_uint32(&prng);
@@ -123,6 +123,32 @@ OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
 			signs[i + j] = (bits >> j) << 31;
 	}
 	rotation->signs = signs;
+}
+
+OmenQuantizer *
+OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
+{
+	OmenQuantizer *quantizer = memory;
+	uint32		width = frozen->width;
+
+	memset(memory, 0, OmenQuantizerSize(frozen));
+	quantizer->frozen = *frozen;
+	quantizer->step = 1.0f;
+	quantizer->mean = (float *) ((char *) memory +
+								 MAXALIGN(sizeof(OmenQuantizer)));
+	quantizer->scratch = quantizer->mean + width;
+	if (frozen->metric == OMEN_METRIC_L1)
+	{
+		quantizer->limit = quantizer->scratch + width;
+		quantizer->centre = quantizer->limit + width;
+	}
+	else
+	{
+		om_init_rotation(&quantizer->rotation, width);
+		om_make_rotation(&quantizer->rotation,
+						 (uint32 *) (quantizer->scratch + width),
+						 frozen->seed);
+	}
 	return quantizer;
 }
 
@@ -155,7 +181,7 @@ om_norm2(uint32 n, const float *x)
 bool
 OmenIsBeyond(OmenMetric metric, double norm2)
 {
-	return metric != OMEN_METRIC_L2 &&
+	return (metric == OMEN_METRIC_IP || metric == OMEN_METRIC_COSINE) &&
 		(norm2 > OMEN_MAX_NORM2 ||
 		 (metric == OMEN_METRIC_COSINE && norm2 < OMEN_MIN_NORM2));
 }
@@ -172,7 +198,8 @@ om_transform(const OmenQuantizer *quantizer, float *x)
 	uint32		i;
 
 	memset(x + dims, 0, (quantizer->frozen.width - dims) * sizeof(float));
-	if (quantizer->frozen.metric == OMEN_METRIC_L2)
+	if (quantizer->frozen.metric == OMEN_METRIC_L2 ||
+		quantizer->frozen.metric == OMEN_METRIC_L1)
 		return norm2;
 
 	norm2 = om_norm2(dims, x);
@@ -276,20 +303,12 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 			break;
 	}
 	pfree(bins);
-
-	/*
-	 * Too small a step would overflow its inverse; so would an infinite one
-	 * underflow.  Such data lose resolution, not correctness.
-	 */
-	quantizer->step = om_bin_float(bin) / OMEN_CODE_MAX;
-	if (!isfinite(quantizer->step) || quantizer->step > 1e30f)
-		quantizer->step = 1e30f;
-	if (quantizer->step < 1e-30f)
-		quantizer->step = 1e-30f;
+	quantizer->step = OmenClampStep(om_bin_float(bin) / OMEN_CODE_MAX);
 }
 
-void
-OmenTrainQuantizer(OmenQuantizer *quantizer, const float *sample, uint32 n)
+/* All metrics but L1. */
+static void
+om_train_rotated(OmenQuantizer *quantizer, const float *sample, uint32 n)
 {
 	uint32		width = quantizer->frozen.width;
 	double	   *sum = palloc0(width * sizeof(double));
@@ -319,6 +338,15 @@ OmenTrainQuantizer(OmenQuantizer *quantizer, const float *sample, uint32 n)
 	quantizer->mean_norm = sqrt(om_norm2(width, quantizer->mean));
 
 	om_train_step(quantizer, sample, n);
+}
+
+void
+OmenTrainQuantizer(OmenQuantizer *quantizer, const float *sample, uint32 n)
+{
+	if (quantizer->frozen.metric == OMEN_METRIC_L1)
+		OmenTrainL1(quantizer, sample, n);
+	else
+		om_train_rotated(quantizer, sample, n);
 }
 
 uint32
@@ -387,8 +415,32 @@ OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
 	quantizer->lifted = data->lifted != 0;
 	quantizer->step = data->step;
 	quantizer->max_norm2 = data->max_norm2;
+	if (frozen->metric == OMEN_METRIC_L1 && !OmenInitL1(quantizer))
+		OmenReportDamage(index, data->extent.start,
+						 "The quantizer has impossible dimensions.");
 	quantizer->mean_norm = sqrt(om_norm2(frozen->width, quantizer->mean));
 	return quantizer;
+}
+
+/* Set the code of x, norm2 and error. */
+static void
+om_code(OmenQuantizer *quantizer, float *x, int8 *code, OmenCodeInfo *info)
+{
+	float		error;
+
+	if (quantizer->frozen.metric == OMEN_METRIC_L1)
+	{
+		double		beyond;
+		double		within = OmenCodeL1(quantizer, x, code, &beyond);
+
+		info->error = (within + beyond) * (1 + OMEN_SUM_SLACK);
+		info->norm2 = 0;
+		return;
+	}
+	om_rotate(quantizer, x);
+	info->norm2 = omen_kernels->quantize(quantizer->frozen.width, x,
+										 1.0f / quantizer->step, code, &error);
+	info->error = sqrtf(error);
 }
 
 bool
@@ -398,15 +450,11 @@ OmenEncode(OmenQuantizer *quantizer, const void *elements, int8 *code,
 	float	   *x = om_load(quantizer, elements);
 	double		norm2 = om_transform(quantizer, x);
 	double		step2 = (double) quantizer->step * quantizer->step;
-	float		error;
 
 	if (quantizer->frozen.metric == OMEN_METRIC_COSINE && norm2 == 0)
 		return false;
 
-	om_rotate(quantizer, x);
-	info->norm2 = omen_kernels->quantize(quantizer->frozen.width, x,
-										 1.0f / quantizer->step, code, &error);
-	info->error = sqrtf(error);
+	om_code(quantizer, x, code, info);
 	info->excess = 0;
 	if (quantizer->frozen.metric == OMEN_METRIC_IP &&
 		(!quantizer->lifted || norm2 > quantizer->max_norm2))
@@ -478,9 +526,29 @@ om_round_coarse(uint32 edge_dims, const float *x, OmenQuery *query)
 	query->shift = query->scale * sum / 2;
 }
 
-void
-OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
-				 const void *elements, OmenQuery *query)
+/*
+ * A query of L1 distance is coded like a vector.  What it is beyond the range
+ * of codes adds to its distance from each of them.
+ */
+static void
+om_prepare_l1(OmenQuantizer *quantizer, const void *elements,
+			  OmenQuery *query)
+{
+	uint32		width = quantizer->frozen.width;
+	float	   *x = om_load(quantizer, elements);
+
+	if (query->coarse == NULL)
+		query->coarse = palloc(width);
+	om_transform(quantizer, x);
+	query->l1 = true;
+	query->error = OmenCodeL1(quantizer, x, query->coarse, &query->beyond);
+	query->slack = OMEN_BYTE_SLACK * width +
+		OMEN_SUM_SLACK * (query->error + query->beyond);
+}
+
+static void
+om_prepare_rotated(OmenQuantizer *quantizer, uint32 edge_dims,
+				   const void *elements, OmenQuery *query)
 {
 	uint32		width = quantizer->frozen.width;
 	float	   *x = om_load(quantizer, elements);
@@ -489,7 +557,7 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 	double		mean_dot = 0;
 	uint32		i;
 
-	if (query->fine == NULL)
+	if (query->coarse == NULL)
 	{
 		query->fine = palloc(width * sizeof(int16));
 		query->mean = palloc(width * sizeof(int16));
@@ -548,6 +616,34 @@ OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 	}
 }
 
+void
+OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
+				 const void *elements, OmenQuery *query)
+{
+	if (quantizer->frozen.metric == OMEN_METRIC_L1)
+		om_prepare_l1(quantizer, elements, query);
+	else
+		om_prepare_rotated(quantizer, edge_dims, elements, query);
+}
+
+/*
+ * L1: the operator adds up floats, each term rounded relative to the sum so
+ * far, so that what it gives may be below the distance by this share for each
+ * dimension.  If "beyond" is infinite, so is the slack, and the bound is 0.
+ */
+static double
+om_bound_l1(const OmenQuantizer *quantizer, const OmenQuery *query,
+			double distance, const OmenCodeInfo *info)
+{
+	double		bound = distance + query->beyond - query->error -
+		info->error - query->slack;
+
+	if (!(bound > 0))
+		return 0;
+	return bound * quantizer->step *
+		(1.0 - OMEN_FLOAT_ROUNDING * (quantizer->frozen.dims + 1));
+}
+
 /*
  * Inner product: <q, x> = <q - m, c> + <m, c> + <q, m> + <q, x - m - c>, where
  * m is the mean and c the code; the last term is at most |q| times the code's
@@ -585,6 +681,8 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
 		return get_float8_nan();
 	if (quantizer->frozen.metric == OMEN_METRIC_IP)
 		return om_bound_product(quantizer, query, code, info);
+	if (quantizer->frozen.metric == OMEN_METRIC_L1)
+		return om_bound_l1(quantizer, query, distance, info);
 
 	/* In steps. */
 	bound = sqrt(Max(distance, 0)) - query->error - info->error -

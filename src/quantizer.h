@@ -19,9 +19,14 @@ typedef struct OmenQuantizer
 	double		max_norm2;
 	float		step;
 	OmenRotation rotation;
-	float	   *mean;			/* of rotated vectors, width floats */
+	float	   *mean;			/* width floats: see OmenQuantizerData */
 	double		mean_norm;
 	float	   *scratch;		/* width floats */
+
+	/* L1, see OmenInitL1; in steps */
+	float	   *limit;			/* by dimension: largest magnitude; then 0 */
+	float	   *centre;			/* by byte: what is taken off */
+	uint32		nbytes;			/* of a code that are in use */
 } OmenQuantizer;
 
 /* What goes with a code into its slot; see OmenSlotHead. */
@@ -32,11 +37,16 @@ typedef struct OmenCodeInfo
 	float		excess;
 } OmenCodeInfo;
 
-/* A query, made ready for codes.  Distances are in steps. */
+/*
+ * A query, made ready for codes.  Distances are in steps.  For L1 distance it
+ * is rounded like a vector, and "coarse" is all there is.
+ */
 typedef struct OmenQuery
 {
+	bool		l1;
+	double		beyond;			/* L1: how far it is beyond the codes' range */
 	int16	   *fine;			/* width: for distances to codes */
-	int8	   *coarse;			/* edge_dims: for estimates */
+	int8	   *coarse;			/* edge_dims, or for L1 width: for estimates */
 	double		fine_scale;		/* query = fine_scale * fine */
 	double		norm2;			/* of fine_scale * fine */
 	double		error;			/* |query - fine_scale * fine| */
@@ -106,16 +116,18 @@ extern bool OmenEncode(OmenQuantizer *quantizer, const void *elements,
 
 /*
  * Make a query ready.  "elements" as for OmenEncode.  The result's arrays are
- * allocated in CurrentMemoryContext unless query->fine is set already.
+ * allocated in CurrentMemoryContext unless query->coarse is set already.
  */
 extern void OmenPrepareQuery(OmenQuantizer *quantizer, uint32 edge_dims,
 							 const void *elements, OmenQuery *query);
 
-/* The squared distance of a query and a code, in steps. */
+/* The squared distance of a query and a code, or that of L1, in steps. */
 static inline double
 OmenCodeDistance(const OmenQuery *query, uint32 width, const int8 *code,
 				 float norm2)
 {
+	if (query->l1)
+		return omen_kernels->code_l1(width, query->coarse, code);
 	return query->norm2 + norm2 - 2.0 * query->fine_scale *
 		omen_kernels->code_dot(width, query->fine, code);
 }
@@ -134,5 +146,37 @@ extern double OmenLowerBound(const OmenQuantizer *quantizer,
  */
 extern void OmenEdgeFactors(int n, const int32 *rr, const int32 *s1,
 							const int32 *us, float *t, uint16 *a);
+
+/*
+ * Too small a step would overflow its inverse; so would an infinite one
+ * underflow.  Such data lose resolution, not correctness.
+ */
+static inline float
+OmenClampStep(double step)
+{
+	if (!(step < 1e30))
+		return 1e30f;
+	return step < 1e-30 ? 1e-30f : (float) step;
+}
+
+/*
+ * quantizer_l1.c: the parts of the above that L1 distance needs.
+ *
+ * Train sets mean and step from n vectors, and does Init; Init derives limit,
+ * centre and nbytes from mean, and returns false if that cannot be.
+ */
+extern void OmenTrainL1(OmenQuantizer *quantizer, const float *sample,
+						uint32 n);
+extern bool OmenInitL1(OmenQuantizer *quantizer);
+
+/*
+ * Code x, "dims" floats followed by zeros up to width; x is lost.  Returns the
+ * L1 distance of code and vector, as far as the vector is within the range of
+ * codes, and in *beyond how far it is out of it, both in steps.  The range is
+ * a box: so the distance of x to any code is that of what is within, plus
+ * *beyond.
+ */
+extern double OmenCodeL1(const OmenQuantizer *quantizer, float *x,
+						 int8 *code, double *beyond);
 
 #endif							/* OMEN_QUANTIZER_H */

@@ -269,6 +269,9 @@ om_pending_bound(const OmenScan *so, const OmenCache *cache, const void *row)
 			value = sqrt(half ? k->half_l2_squared(dims, q, row) :
 						 k->l2_squared(dims, q, row));
 			return value * (1.0 - 1e-5);
+		case OMEN_METRIC_L1:
+			value = half ? k->half_l1(dims, q, row) : k->l1(dims, q, row);
+			return value * (1.0 - 1e-5);
 		case OMEN_METRIC_IP:
 			if (half)
 				k->half_cosine(dims, q, row, &dot, &norm_a, &norm_b);

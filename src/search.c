@@ -19,6 +19,10 @@
  * this costs the usual search nothing, and as ef doubles each time, at most as
  * much again.
  *
+ * For L1 distance slots hold no short codes.  There a step reads the slots of
+ * all neighbours that were not met before, and all of them enter the frontier,
+ * with the distances of their codes, which are final.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -256,6 +260,21 @@ om_expand(OmenSearch *search, const OmenCache *cache, char *slot,
 	search->nestimates += degree;
 }
 
+/* Prefetch what a visit of a node will touch: "size" bytes of its slot. */
+static inline void
+om_prefetch_slot(OmenSearch *search, Relation index, OmenCache *cache,
+				 uint32 node, uint32 size)
+{
+	const OmenLayout *layout = &cache->layout;
+
+	OmenPrefetch(index, &cache->hints,
+				 OmenExtentBlock(search->segment->extents,
+								 search->segment->nextents,
+								 OmenSlotLogical(layout, node)),
+				 SizeOfPageHeaderData +
+				 node % layout->slots_per_page * layout->slot_size, size);
+}
+
 static OmenVisited *
 om_add_visited(OmenSearch *search)
 {
@@ -294,21 +313,59 @@ static inline void
 om_prefetch_slots(OmenSearch *search, Relation index, OmenCache *cache,
 				  uint32 n)
 {
-	const OmenLayout *layout = &cache->layout;
 	uint32		i;
 
 	for (i = 0; i < n && i < search->nfrontier; i++)
-	{
-		uint32		node = (uint32) search->frontier[i];
+		om_prefetch_slot(search, index, cache, (uint32) search->frontier[i],
+						 cache->layout.slot_size);
+}
 
-		OmenPrefetch(index, &cache->hints,
-					 OmenExtentBlock(search->segment->extents,
-									 search->segment->nextents,
-									 OmenSlotLogical(layout, node)),
-					 SizeOfPageHeaderData +
-					 node % layout->slots_per_page * layout->slot_size,
-					 layout->slot_size);
+/*
+ * L1: measure the neighbours in a slot that were not met before.  Its buffer
+ * is released first, as no two pages are locked at a time.  False if the
+ * segment was retired.
+ */
+static bool
+om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
+					 Buffer buffer, char *slot)
+{
+	const OmenLayout *layout = &cache->layout;
+	uint32		degree = Min(((OmenSlotHead *) slot)->degree,
+							 cache->frozen.degree);
+	uint32		nodes[2 * OMEN_MAX_M];
+	uint32		n = 0;
+	uint32		i;
+
+	memcpy(nodes, OmenSlotNeighbors(layout, slot), degree * sizeof(uint32));
+	UnlockReleaseBuffer(buffer);
+	for (i = 0; i < degree; i++)
+	{
+		uint32		node = nodes[i];
+		bool		found = node >= search->segment->nnodes;
+
+		if (!found)
+			omen_nodes_insert(search->nodes, node, &found)->estimate = 0;
+		if (found)
+			continue;
+		nodes[n++] = node;
+		om_prefetch_slot(search, index, cache, node,
+						 layout->neighbors_offset);
 	}
+
+	for (i = 0; i < n; i++)
+	{
+		float		distance;
+
+		buffer = om_read_slot(search, index, cache, nodes[i], &slot);
+		if (!BufferIsValid(buffer))
+			return false;
+		distance = OmenCodeDistance(search->query, cache->frozen.width,
+									OmenSlotCode(layout, slot), 0);
+		UnlockReleaseBuffer(buffer);
+		om_push(search, om_frontier_key(distance, nodes[i]));
+	}
+	search->nestimates += n;
+	return true;
 }
 
 /*
@@ -355,9 +412,39 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	limit = om_limit(search, shared);
 	visited->bound = OmenLowerBound(cache->quantizer, search->query, distance,
 									OmenSlotCode(&cache->layout, slot), &info);
+	if (search->query->l1)
+		return om_measure_neighbors(search, index, cache, buffer, slot);
 	om_expand(search, cache, slot, visited->distance, limit);
 	UnlockReleaseBuffer(buffer);
 	return true;
+}
+
+/*
+ * Estimate the entries of a block of the directory.  Returns the mask of those
+ * with an estimate below the limit.
+ */
+static inline uint32
+om_estimate_entries(const OmenSearch *search, const OmenCache *cache,
+					const char *block, float limit, float *estimates)
+{
+	const OmenLayout *layout = &cache->layout;
+	const OmenQuery *query = search->query;
+	const float *t = (const float *) (block + layout->entry_t_offset);
+	const uint16 *a = (const uint16 *) (block + layout->entry_a_offset);
+
+	if (query->l1)
+	{
+		estimates[0] = OmenCodeDistance(query, cache->frozen.width,
+										(const int8 *) block +
+										layout->entry_code_offset, 0);
+		return estimates[0] < limit;
+	}
+	return omen_kernels->estimate_block(cache->frozen.edge_dims,
+										(const uint8 *) block +
+										layout->entry_edges_offset,
+										query->coarse, t, a, query->norm2,
+										query->scale, query->shift, limit,
+										estimates);
 }
 
 /*
@@ -370,7 +457,7 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 				const OmenSegmentData *segment, const OmenQuery *query)
 {
 	const OmenLayout *layout = &cache->layout;
-	uint32		nblocks = OmenEntryBlocks(segment);
+	uint32		nblocks = OmenEntryBlocks(layout, segment);
 	uint64		best[OMEN_ENTRIES];
 	uint32		nbest = 0;
 	uint32		first_entry = 0;
@@ -406,17 +493,8 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 			first_entry = Min(((uint32 *) block)[0], segment->nnodes - 1);
 		if (nbest == OMEN_ENTRIES)
 			limit = om_frontier_estimate(best[nbest - 1]);
-		mask = omen_kernels->estimate_block(cache->frozen.edge_dims,
-											(uint8 *) block +
-											layout->entry_edges_offset,
-											query->coarse,
-											(float *) (block +
-													   layout->entry_t_offset),
-											(uint16 *) (block +
-														layout->entry_a_offset),
-											query->norm2, query->scale,
-											query->shift, limit, estimates);
-		search->nestimates += OMEN_LANES;
+		mask = om_estimate_entries(search, cache, block, limit, estimates);
+		search->nestimates += layout->entries_per_block;
 		while (mask != 0)
 		{
 			int			lane = __builtin_ctz(mask);
@@ -457,7 +535,10 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 	return true;
 }
 
-/* Make room for a larger ef, and look at known neighbours again. */
+/*
+ * Make room for a larger ef, and look at known neighbours again.  For L1 they
+ * are in the frontier, however far.
+ */
 static bool
 om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 			OmenNearest *shared)
@@ -469,8 +550,10 @@ om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 	search->ef = ef;
 	for (i = 0; i < nvisited; i++)
 		OmenAddNearest(shared, search->visited[i].distance);
-	limit = om_limit(search, shared);
+	if (search->query->l1)
+		return true;
 
+	limit = om_limit(search, shared);
 	for (i = 0; i < nvisited; i++)
 	{
 		char	   *slot;

@@ -224,6 +224,8 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	memcpy(OmenSlotCode(layout, slot), code, writer->frozen->width);
 	memcpy(OmenSlotNeighbors(layout, slot), neighbors,
 		   head->degree * sizeof(uint32));
+	if (writer->frozen->edge_dims == 0)
+		return;
 	for (i = 0; i < head->degree; i += OMEN_LANES)
 	{
 		om_encode_edges(writer, code, info->excess, neighbors + i,
@@ -245,7 +247,7 @@ om_write_slot_page(OmenWriter *writer, uint32 logical)
 
 	for (uint32 node = first; node < last; node++)
 	{
-		if (node + 1 < nnodes)
+		if (node + 1 < nnodes && writer->frozen->edge_dims > 0)
 			om_prefetch_neighbors(writer, node + 1);
 		om_fill_slot(writer, OmenPageGetSlot(layout, page, node), node);
 	}
@@ -328,13 +330,37 @@ om_write_tids(OmenWriter *writer)
 	}
 }
 
-/* The directory is coded as neighbours of a node that lies at the mean. */
+/*
+ * Fill a block of entries: coded as neighbours of a node that lies at the
+ * mean, or for L1 an entry with its code.
+ */
+static void
+om_fill_entries(OmenWriter *writer, char *block, const int8 *mean,
+				const uint32 *entries, uint32 n)
+{
+	const OmenLayout *layout = &writer->layout;
+	uint32	   *nodes = (uint32 *) block;
+	uint32		j;
+
+	memset(block, 0, layout->entry_block_size);
+	for (j = 0; j < layout->entries_per_block; j++)
+		nodes[j] = j < n ? entries[j] : OMEN_NO_NODE;
+	if (writer->frozen->edge_dims == 0)
+		memcpy(block + layout->entry_code_offset,
+			   om_node_code(writer, nodes[0]), writer->frozen->width);
+	else
+		om_encode_edges(writer, mean, 0, nodes, n,
+						(uint8 *) block + layout->entry_edges_offset,
+						(float *) (block + layout->entry_t_offset),
+						(uint16 *) (block + layout->entry_a_offset));
+}
+
 static void
 om_write_directory(OmenWriter *writer)
 {
 	const OmenLayout *layout = &writer->layout;
 	const OmenGraph *graph = writer->graph;
-	uint32		nblocks = OmenEntryBlocks(writer->segment);
+	uint32		nblocks = OmenEntryBlocks(layout, writer->segment);
 	uint32		npages = OmenDirectoryPages(layout, writer->segment);
 	uint32		base = OmenSlotPages(layout, writer->segment) +
 		OmenTidPages(writer->segment);
@@ -350,20 +376,12 @@ om_write_directory(OmenWriter *writer)
 
 		for (b = first; b < last; b++)
 		{
-			char	   *block = OmenPageGetEntryBlock(layout, page, b);
-			uint32	   *nodes = (uint32 *) block;
-			uint32		n = Min(OMEN_LANES,
-								graph->ndirectory - b * OMEN_LANES);
-			uint32		j;
+			uint32		entry = b * layout->entries_per_block;
 
-			memset(block, 0, layout->entry_block_size);
-			for (j = 0; j < OMEN_LANES; j++)
-				nodes[j] = j < n ? graph->directory[b * OMEN_LANES + j] :
-					OMEN_NO_NODE;
-			om_encode_edges(writer, mean, 0, nodes, n,
-							(uint8 *) block + layout->entry_edges_offset,
-							(float *) (block + layout->entry_t_offset),
-							(uint16 *) (block + layout->entry_a_offset));
+			om_fill_entries(writer, OmenPageGetEntryBlock(layout, page, b),
+							mean, graph->directory + entry,
+							Min(layout->entries_per_block,
+								graph->ndirectory - entry));
 		}
 		om_finish_page(writer, (last - first) * layout->entry_block_size);
 	}

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $seed = $ENV{OMEN_SEED} || time;
-my $rounds = $ENV{OMEN_ROUNDS} || 24;
+my $rounds = $ENV{OMEN_ROUNDS} || 32;
 srand $seed;
 note "OMEN_SEED=$seed";
 
@@ -20,9 +20,11 @@ my @classes = (
 	[ 'vector', 'vector_l2_ops', '<->' ],
 	[ 'vector', 'vector_ip_ops', '<#>' ],
 	[ 'vector', 'vector_cosine_ops', '<=>' ],
+	[ 'vector', 'vector_l1_ops', '<+>' ],
 	[ 'halfvec', 'halfvec_l2_ops', '<->' ],
 	[ 'halfvec', 'halfvec_ip_ops', '<#>' ],
-	[ 'halfvec', 'halfvec_cosine_ops', '<=>' ]);
+	[ 'halfvec', 'halfvec_cosine_ops', '<=>' ],
+	[ 'halfvec', 'halfvec_l1_ops', '<+>' ]);
 
 sub pick { return $_[ rand @_ ]; }
 

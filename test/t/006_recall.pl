@@ -133,6 +133,11 @@ $node->safe_psql('postgres', 'DROP INDEX idx;
 	CREATE INDEX idx ON tab USING omen (v vector_ip_ops)');
 note_exact('<#>', 'true');
 has_recall('<#>', 100, 0.97, 'built');
+$node->safe_psql('postgres', 'DROP INDEX idx;
+	CREATE INDEX idx ON tab USING omen (v vector_l1_ops)');
+is_sound($node, 'idx', 'L1');
+note_exact('<+>', 'true');
+has_recall('<+>', 40, 0.985, 'built');
 $node->safe_psql('postgres', "DROP INDEX idx;
 	ALTER TABLE tab ALTER v TYPE halfvec($dims);
 	ALTER TABLE queries ALTER v TYPE halfvec($dims);
@@ -140,6 +145,11 @@ $node->safe_psql('postgres', "DROP INDEX idx;
 is_sound($node, 'idx', 'halfvec');
 note_exact('<->', 'true');
 has_recall('<->', 40, 0.985, 'halfvec');
+$node->safe_psql('postgres', 'DROP INDEX idx;
+	CREATE INDEX idx ON tab USING omen (v halfvec_l1_ops)');
+is_sound($node, 'idx', 'halfvec, L1');
+note_exact('<+>', 'true');
+has_recall('<+>', 40, 0.985, 'halfvec');
 
 # Embeddings of texts: from row $first on, $n rows of half floats, as a file
 # for COPY BINARY.
@@ -172,7 +182,8 @@ $node->safe_psql(
 	CREATE TABLE queries (id serial, v halfvec(384))});
 load_halves('tab', 0, 4000, 384);
 load_halves('queries', 4000, 100, 384);
-foreach my $metric (['<=>', 'cosine'], ['<#>', 'ip'], ['<->', 'l2'])
+foreach my $metric (['<=>', 'cosine'], ['<#>', 'ip'], ['<->', 'l2'],
+	['<+>', 'l1'])
 {
 	my ($op, $name) = @$metric;
 

@@ -202,6 +202,7 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes,
 	OmenOrderNodes(&builder, codes, rows);
 	MemoryContextSwitchTo(lists);
 	om_find_neighbors(&builder);
+	builder.nnear = OmenBuildAlloc(&builder, work, n);
 	MemoryContextSwitchTo(result);
 	OmenLinkNodes(&builder);
 	MemoryContextDelete(lists);
@@ -250,8 +251,9 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 		(near_width < params->width ? 4 : 2) * sizeof(int32);
 	forward = shape.forward * OM_LINK_BYTES + 1;
 
-	/* end, offers, neighbors, degrees */
-	links = sizeof(Size) + sizeof(uint16) + params->degree * sizeof(uint32) +
+	/* end, offers, neighbors, degrees, nnear */
+	links = sizeof(Size) + sizeof(uint16) + sizeof(uint8) +
+		params->degree * sizeof(uint32) +
 		OM_EXPECTED_LINKS(&shape) * OM_EXPECTED_OFFERS / 100 * sizeof(uint64);
 	if (n <= OMEN_FLAT_NODES)
 	{

@@ -53,8 +53,8 @@ typedef struct OmenGraph
 	uint32		ndirectory;		/* entries, at least 1 if n > 0 */
 	uint32	   *directory;		/* entry nodes, ascending: spread over all
 								 * nodes, and one at least in each part that
-								 * no links connect with the others (before
-								 * such were added), up to 1024 parts */
+								 * is not connected with others by links to
+								 * near neighbours, up to n / 16 parts */
 } OmenGraph;
 
 /* Phases, in the order in which they are run. */

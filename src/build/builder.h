@@ -121,6 +121,9 @@ typedef struct OmenBuilder
 	uint32	   *forward;		/* nodes, OMEN_NO_NODE in unused room */
 	uint16	   *forward_distance;
 	uint8	   *nforward;
+
+	/* From link.c: the first neighbours of each node that are near to it. */
+	uint8	   *nnear;
 } OmenBuilder;
 
 /* A matrix to be: columns, rows, and room for their products. */

@@ -12,6 +12,8 @@
  */
 #include "build/builder.h"
 
+#include <math.h>
+
 #include "port/atomics.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
@@ -19,6 +21,14 @@
 /* Mark on a forward link that is to be offered to its target. */
 #define OM_OFFERED		(UINT32_C(1) << 31)
 #define OM_TARGET(link) ((link) & ~OM_OFFERED)
+
+/*
+ * Of its first OM_NEAR_LINKS neighbours, those count as near to a node that
+ * are at most OM_NEAR times as far as the one of rank OM_NEAR_RANK.
+ */
+#define OM_NEAR_LINKS	8
+#define OM_NEAR_RANK	3
+#define OM_NEAR			2.0f
 
 /* Above the distance of an offer's key: not from the nearest neighbour. */
 #define OM_SECONDARY	(UINT64_C(1) << 48)
@@ -145,7 +155,10 @@ om_best_offers(uint64 *offers, int n, int room)
 	return n;
 }
 
-/* Write the neighbours of a node: forward links and offers, by distance. */
+/*
+ * Write the neighbours of a node, forward links and offers, by distance, and
+ * count those that are near.
+ */
 static void
 om_write_neighbors(OmLinks *work, uint32 node, const uint64 *offers,
 				   int noffers)
@@ -155,23 +168,33 @@ om_write_neighbors(OmLinks *work, uint32 node, const uint64 *offers,
 	Size		row = (Size) node * builder->shape.forward;
 	uint32	   *out = graph->neighbors + (Size) node * graph->degree;
 	int			nforward = builder->nforward[node];
+	float		limit = INFINITY;
 	int			i = 0;
 	int			j = 0;
 
+	builder->nnear[node] = 0;
 	while (i < nforward || j < noffers)
 	{
 		uint64		forward = PG_UINT64_MAX;
+		uint64		key;
 
 		if (i < nforward)
 			forward = OmenMakeKey(builder->forward_distance[row + i],
 								  OM_TARGET(builder->forward[row + i]));
 		if (j < noffers && offers[j] < forward)
-			*out++ = OmenKeyNode(offers[j++]);
+			key = offers[j++];
 		else
 		{
-			*out++ = OmenKeyNode(forward);
+			key = forward;
 			i++;
 		}
+		if (i + j == OM_NEAR_RANK)
+			limit = OmenKeyDistance(OmenKeyDistance16(key)) *
+				(builder->params->l1 ? OM_NEAR : OM_NEAR * OM_NEAR);
+		if (i + j <= OM_NEAR_LINKS &&
+			OmenKeyDistance(OmenKeyDistance16(key)) <= limit)
+			builder->nnear[node]++;
+		*out++ = OmenKeyNode(key);
 	}
 	graph->degrees[node] = nforward + noffers;
 }
@@ -200,7 +223,7 @@ om_write_nodes(OmLinks *work)
 }
 
 /*
- * Set graph->neighbors and degrees from forward, forward_distance and
+ * Set graph->neighbors, degrees and nnear from forward, forward_distance and
  * nforward; marks are left in forward.
  */
 void

@@ -10,17 +10,23 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-/* Entries: one for so many nodes, within these bounds. */
+/*
+ * Entries: one for so many nodes, within these bounds; but one for each part,
+ * if there are more, as long as these have so many nodes on the average.
+ */
 #define OM_NODES_OF_ENTRY	32
 #define OM_MIN_ENTRIES		16
 #define OM_MAX_ENTRIES		1024
+#define OM_MIN_PART			16
 
 /* Nodes that stand for all of an entry's range. */
 #define OM_SAMPLE			64
 
 /*
- * Parts of the graph that no link connects, in either direction.  A search
- * that starts in one does not see the others.
+ * Parts of the graph that no link to a near neighbour connects, in either
+ * direction.  Longer links may lead from one to another, but a search that has
+ * found some nodes of one part takes few of them: distances within parts are
+ * small.  So each part needs an entry of its own.
  */
 typedef struct OmParts
 {
@@ -64,7 +70,7 @@ om_unite(OmParts *parts)
 	{
 		const uint32 *links = graph->neighbors + (Size) node * graph->degree;
 
-		for (int i = 0; i < graph->degrees[node]; i++)
+		for (int i = 0; i < builder->nnear[node]; i++)
 		{
 			uint32		a = om_lowest(up, node);
 			uint32		b = om_lowest(up, links[i]);
@@ -196,7 +202,8 @@ OmenChooseEntries(OmenBuilder *builder)
 	parts.nodes = OmenBuildAllocOwn(builder, scratch, size);
 	om_unite(&parts);
 	om_number_parts(&parts);
-	most = Max(OmenEntryCount(builder->n), Min(parts.count, OM_MAX_ENTRIES));
+	most = Max(OmenEntryCount(builder->n),
+			   Min(parts.count, builder->n / OM_MIN_PART));
 	builder->graph->directory = MemoryContextAlloc(result,
 												   most * sizeof(uint32));
 	om_fill_directory(&parts, most);

@@ -649,7 +649,7 @@ test_choice(void)
 
 	params.degree = 16;
 	graph = build_and_check(&data, params);
-	check_recall(&data, graph, 20, 0.8);
+	check_recall(&data, graph, 20, 0.95);
 	OmenFreeGraph(graph);
 	free(data.codes);
 }
@@ -832,6 +832,10 @@ main(int argc, char **argv)
 		test_data(make_near_duplicates(5000), 0.85);
 		test_data(make_mixture("tight clusters", 128, 128, 8000, 80, 100, 2),
 				  0.98);
+		test_data(make_mixture("small islands", 128, 128, 16000, 500, 100, 2),
+				  0.99);
+		test_data(make_mixture("tiny islands", 128, 128, 16000, 800, 100, 1),
+				  0.99);
 		test_data(make_line(5000), 0.99);
 		test_seed();
 		test_params();

@@ -35,7 +35,8 @@ my $u16 = sub { pack 'v', $_[0] };
 my $float = sub { pack 'f<', $_[0] };
 my $nan = $u32->(0x7FC00000);
 
-# Page type and logical number, offset, new bytes, what it is found by.
+# Page type and logical number, offset, new bytes, what it is found by; "l1" for
+# an index by L1 distance, whose codes have 32 bytes for 8 dimensions.
 my @damages = (
 	[ 'slot page zeroed', $slots, 3, 0, "\0" x 8192, 'page' ],
 	[ 'owner changed', $slots, 2, 8176, $u32->(77), 'page' ],
@@ -90,13 +91,25 @@ my @damages = (
 	[ 'pending link', $pending, undef, $content, $u32->(-2), 'page|space|pending' ],
 	[ 'pending page closed', $pending, undef, 8186, $u16->(1), 'page' ],
 	[ 'live row marked dead', $tids, undef, $content + 6, $u16->(1), 'heap' ],
+	[ 'code', $slots, 0, $slot{code} + 5, "\x80", 'slot', 'l1' ],
+	[ 'norm2', $slots, 0, $slot{norm2}, $float->(1), 'slot', 'l1' ],
+	[ 'neighbour itself', $slots, 0, $slot{code} + 32, $u32->(0), 'neighbors', 'l1' ],
+	[ 'edge dimensions', $meta, 0, $in_meta{edge_dims}, $u32->(32), 'frozen', 'l1' ],
+	[ 'middle', $quantizer, 0, $content + 8, $nan, 'quantizer', 'l1' ],
+	[ 'no dimension extended', $quantizer, 0, $content + 8 * 4, $float->(8), 'quantizer', 'l1' ],
+	[ 'dimensions not in order', $quantizer, 0, $content + 8 * 4, $float->(7), 'quantizer', 'l1' ],
+	[ 'entry code', $directory, undef, $content + 6, "\xA5\x5A", 'directory', 'l1' ],
+	[ 'entries not in order', $directory, undef, $content + 4 + 32, $u32->(0), 'directory', 'l1' ],
 );
 
-my @random = map { [ "random $_", undef, undef, undef, undef, undef ] }
+my @random = map { [ "random $_", (undef) x 5, $_ % 4 == 0 ? 'l1' : 'l2' ] }
   1 .. $random_rounds;
 my @all = (@damages, @random,
 	[ 'TID twice', 'twice' ], [ 'pages exchanged', 'exchange' ],
 	[ 'node cut off', 'cut' ], [ 'truncated', 'truncate' ]);
+
+my @metrics = map { $_->[6] || 'l2' } @all;
+my %operators = (l1 => '<+>', l2 => '<->');
 
 # An index for each, with a segment and a pending list of two pages.
 $node->safe_psql('postgres',
@@ -104,7 +117,7 @@ $node->safe_psql('postgres',
 $node->safe_psql(
 	'postgres', join '', map {
 		"CREATE TABLE t$_ AS SELECT v FROM data LIMIT 1100;
-		CREATE INDEX i$_ ON t$_ USING omen (v);
+		CREATE INDEX i$_ ON t$_ USING omen (v vector_$metrics[$_]_ops);
 		INSERT INTO t$_ SELECT v FROM data OFFSET 1100;"
 	} 0 .. $#all);
 my @files = split /\n/, $node->safe_psql('postgres',
@@ -209,7 +222,8 @@ foreach my $n (0 .. $#all)
 }
 $node->start;
 
-# What is done with each damaged index.  All may fail, by an ERROR.
+# What is done with each damaged index, "<->" standing for its operator.  All may
+# fail, by an ERROR.
 my @uses = (
 	map({ "SET enable_seqscan = off;
 		SELECT count(*) FROM (SELECT v FROM t%d ORDER BY v <-> '[$_,0,0,0,0,0,0,1]' LIMIT 30) s" }
@@ -241,12 +255,15 @@ foreach my $n (0 .. $#all)
 		$invariant = { twice => 'duplicate', exchange => 'page',
 			cut => 'reachable', truncate => 'page' }->{$type}
 		  if !defined $invariant;
-		like($out, qr/\b(?:$invariant)\b/, "found: $name");
+		like($out, qr/\b(?:$invariant)\b/, "found: $name, $metrics[$n]");
 	}
 	foreach my $use (@uses)
 	{
+		my $sql = sprintf $use, $n;
+
+		$sql =~ s/<->/$operators{$metrics[$n]}/;
 		($status, $out, $err) = $node->psql('postgres',
-			"SET statement_timeout = '10s'; " . sprintf($use, $n));
+			"SET statement_timeout = '10s'; $sql");
 		if ($status == 2 || $err =~ /statement timeout|server closed/)
 		{
 			diag "$name: $use: $err";

@@ -51,6 +51,14 @@
  */
 #define OMEN_EXTRA_ROWS		5
 
+/*
+ * A search by L1 distance is not misled by estimates, and takes few nodes more
+ * than ef off its frontier where others take three times as many.  That it
+ * finds no less for the same setting, ef is raised; measured on text embeddings
+ * and queries unlike them, where half as much was enough.
+ */
+#define OMEN_L1_EF(ef)		((ef) + (ef) / 2)
+
 /* Restarts of one scan before we say that something is wrong. */
 #define OMEN_MAX_RESTARTS	1000
 
@@ -568,7 +576,8 @@ om_start(IndexScanDesc scan, OmenScan *so)
 #endif
 
 	so->all = (orderby->sk_flags & SK_ISNULL) != 0;
-	so->ef = omen_ef_search;
+	so->ef = so->opclass->metric == OMEN_METRIC_L1 ?
+		OMEN_L1_EF(omen_ef_search) : omen_ef_search;
 	so->last_bound = -get_float8_infinity();
 	if (!so->all)
 	{

@@ -1,5 +1,6 @@
 -- what goes wrong must not spread
 SET client_min_messages = warning;
+SET omen.compaction_workers = 0;
 
 -- A flush that fails in a subtransaction whose memory lives on: its temporary
 -- files are closed by then, and their numbers may belong to other files.

@@ -705,6 +705,11 @@ CREATE FUNCTION omen_check(
 
 COMMENT ON FUNCTION omen_check(regclass, boolean) IS 'what is wrong with an omen index: no row if it is sound';
 
+CREATE FUNCTION omen_compact(index regclass) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION omen_compact(regclass) IS 'build all rows of an omen index into one segment; false if it gave way to somebody who wanted the index';
+
 -- Indexes that cannot be read are left out: those of other sessions' temporary
 -- tables, those that are still built, unlogged ones during recovery.
 CREATE VIEW omen_indexes AS

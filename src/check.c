@@ -1420,26 +1420,6 @@ om_return_findings(FunctionCallInfo fcinfo, const OmenCheck *check)
 	}
 }
 
-/* The table of an index that the user may check; locked. */
-static Relation
-om_open_heap(Oid index)
-{
-	Oid			heap = IndexGetRelation(index, true);
-	char	   *name = get_rel_name(index);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index)));
-	if (!OidIsValid(heap))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an omen index", name)));
-	if (!OmenMayMaintain(heap))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, name);
-	return table_open(heap, AccessShareLock);
-}
-
 PG_FUNCTION_INFO_V1(omen_check);
 
 /*
@@ -1450,6 +1430,7 @@ Datum
 omen_check(PG_FUNCTION_ARGS)
 {
 	Oid			indexid;
+	Oid			heapid;
 	Relation	heap;
 	Relation	index;
 	Oid			user;
@@ -1462,7 +1443,9 @@ omen_check(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("arguments of omen_check must not be null")));
 	indexid = PG_GETARG_OID(0);
-	heap = om_open_heap(indexid);
+	heapid = IndexGetRelation(indexid, true);
+	OmenCheckMaintainable(indexid, heapid);
+	heap = table_open(heapid, AccessShareLock);
 	index = index_open(indexid, AccessShareLock);
 
 	/* The index may have been dropped, and its number given to another. */

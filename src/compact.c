@@ -17,8 +17,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "compact.h"
 #include "fault.h"
@@ -36,15 +38,95 @@
 /* Rows that a quantizer is trained from. */
 #define OMEN_TRAINING_ROWS	10000
 
+/* How often to look whether somebody waits. */
+#define OMEN_YIELD_MS		50
+
+/* Locks that others may wait for: see om_watch_locks. */
+#define OMEN_WATCHED_LOCKS	4
+
+typedef struct OmenWatch
+{
+	int			nlocks;
+	LOCKTAG		tags[OMEN_WATCHED_LOCKS];
+	LOCKMODE	modes[OMEN_WATCHED_LOCKS];
+	TimestampTz next;			/* when to look again */
+	bool		gave_way;
+} OmenWatch;
+
 /* Everything that a compaction works on. */
 typedef struct OmenCompaction
 {
 	Relation	index;
+	OmenWatch	watch;
 	OmenCache  *cache;
 	OmenMetaData meta;
 	OmenRows   *rows;
 	OmenQuantizer *quantizer;
 } OmenCompaction;
+
+static void
+om_watch_lock(OmenWatch *watch, const LOCKTAG *tag, LOCKMODE mode)
+{
+	if (!OmenLockHeldByMe(tag, mode))
+		return;
+	watch->tags[watch->nlocks] = *tag;
+	watch->modes[watch->nlocks] = mode;
+	watch->nlocks++;
+}
+
+/*
+ * Which locks of this backend to watch.  Weak locks on relations do not count,
+ * for the lock manager cannot tell whether anybody waits for one (they may not
+ * be in the shared table), and an inserter keeps its own until the end of its
+ * transaction anyway.
+ */
+static void
+om_watch_locks(OmenCompaction *compaction)
+{
+	OmenWatch  *watch = &compaction->watch;
+	const LockRelId *id = &compaction->index->rd_lockInfo.lockRelId;
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_PAGE(tag, id->dbId, id->relId, OMEN_METAPAGE);
+	om_watch_lock(watch, &tag, ExclusiveLock);
+	SET_LOCKTAG_RELATION(tag, id->dbId, id->relId);
+	om_watch_lock(watch, &tag, ShareUpdateExclusiveLock);
+	SET_LOCKTAG_RELATION(tag, id->dbId,
+						 compaction->index->rd_index->indrelid);
+	om_watch_lock(watch, &tag, ShareUpdateExclusiveLock);
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	om_watch_lock(watch, &tag, RowExclusiveLock);
+}
+
+/*
+ * Called every few milliseconds of work, when no buffer is held: look after
+ * interrupts, memory and others who wait.  If there are any, this does not
+ * return; OmenCompact catches the error.
+ */
+static void
+om_tick(OmenCompaction *compaction)
+{
+	OmenWatch  *watch = &compaction->watch;
+	TimestampTz now = GetCurrentTimestamp();
+	int			i;
+
+	CHECK_FOR_INTERRUPTS();
+	if (compaction->rows != NULL)
+		OmenStoreRelax(compaction->rows->store);
+	if (now < watch->next)
+		return;
+	watch->next = TimestampTzPlusMilliseconds(now, OMEN_YIELD_MS);
+	for (i = 0; i < watch->nlocks; i++)
+	{
+		if (!LockHasWaiters(&watch->tags[i], watch->modes[i], false))
+			continue;
+		watch->gave_way = true;
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("compaction of index \"%s\" gave way",
+						RelationGetRelationName(compaction->index))));
+	}
+}
 
 static uint32
 om_live_rows(const OmenSegmentData *segment)
@@ -231,6 +313,7 @@ OmenPublishSegment(Relation index, const OmenSegmentData *segment,
 	if (remove_sealed)
 		om_free_sealed(&change, blocks, nblocks);
 	meta->nreserved = 0;
+	meta->no_worker_before = 0;
 	OMEN_FAULT_POINT("publish-before-wal");
 	OmenMetaCommit(&change);
 	OMEN_FAULT_POINT("publish-after-wal");
@@ -312,6 +395,7 @@ om_read_sealed(OmenCompaction *compaction)
 				OmenAddRow(compaction->rows, &info, &tid->tid);
 		}
 		UnlockReleaseBuffer(buffer);
+		om_tick(compaction);
 	}
 	if (retired)
 		elog(ERROR, "sealed pending list vanished");
@@ -324,7 +408,7 @@ om_read_segment_page(OmenCompaction *compaction,
 {
 	Buffer		buffer;
 
-	CHECK_FOR_INTERRUPTS();
+	om_tick(compaction);
 	buffer = OmenReadSegmentPage(compaction->index, compaction->cache,
 								 segment, type, logical, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
@@ -410,15 +494,13 @@ om_read_segment(OmenCompaction *compaction, const OmenSegmentData *segment)
 static void
 om_build_tick(void *arg, OmenBuildPhase phase, uint32 done, uint32 total)
 {
-	CHECK_FOR_INTERRUPTS();
-	OmenStoreRelax(arg);
+	om_tick(arg);
 }
 
 static void
 om_page_tick(void *arg, uint32 done, uint32 total)
 {
-	CHECK_FOR_INTERRUPTS();
-	OmenStoreRelax(arg);
+	om_tick(arg);
 }
 
 /*
@@ -494,9 +576,32 @@ om_replace(OmenCompaction *compaction, uint32 replaced)
 
 	if (rows->ncodes > 0)
 		OmenBuildSegment(index, &compaction->meta.frozen, rows, false,
-						 om_build_tick, om_page_tick, rows->store, &segment);
+						 om_build_tick, om_page_tick, compaction, &segment);
 	OmenPublishSegment(index, rows->ncodes > 0 ? &segment : NULL, replaced,
 					   compaction->meta.sealed.owner != 0);
+}
+
+/* Read the rows that the arguments say, build them and publish that. */
+static void
+om_read_and_replace(OmenCompaction *compaction, uint32 chosen, uint64 rows)
+{
+	const OmenMetaData *meta = &compaction->meta;
+	uint32		i;
+
+	if (meta->quantizer.owner == 0)
+		compaction->quantizer = om_train_from_sealed(compaction);
+	else
+		compaction->quantizer = compaction->cache->quantizer;
+	compaction->rows =
+		OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024,
+									 NULL),
+					 meta->frozen.width, rows);
+	for (i = 0; i < meta->nsegments; i++)
+		if (chosen & (1U << i))
+			om_read_segment(compaction, &meta->segments[i]);
+	om_read_sealed(compaction);
+	OmenRowsDone(compaction->rows);
+	om_replace(compaction, chosen);
 }
 
 /*
@@ -504,27 +609,24 @@ om_replace(OmenCompaction *compaction, uint32 replaced)
  * sealed list was an earlier producer's, and the pending list is still there.
  */
 static bool
-om_compact_once(Relation index, OmenCompactScope scope)
+om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "omen compaction",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	OmenCompaction *compaction = palloc0(sizeof(OmenCompaction));
+	Relation	index = compaction->index;
 	OmenMetaData *meta = &compaction->meta;
 	uint64		rows;
+	bool		flush;
 	bool		again;
 	uint32		chosen;
-	uint32		i;
 
 	/* Nothing below takes in invalidations, so the cache stays. */
-	compaction->index = index;
 	OmenReclaimReserved(index);
 	OmenReadMeta(index, meta);
 	compaction->cache = OmenGetCacheFor(index, meta);
 	rows = OmenPendingRows(&compaction->cache->layout, &meta->pending);
-	again = meta->sealed.owner != 0 && rows >= OMEN_FLAT_ROWS;
-	if (meta->sealed.owner != 0 || rows >= OMEN_FLAT_ROWS)
+	flush = rows >= OMEN_FLAT_ROWS ||
+		(scope == OMEN_COMPACT_ALL && rows > 0 && meta->nsegments > 0);
+	again = meta->sealed.owner != 0 && flush;
+	if (meta->sealed.owner != 0 || flush)
 	{
 		OmenSealPending(index);
 		OmenReadMeta(index, meta);
@@ -533,30 +635,51 @@ om_compact_once(Relation index, OmenCompactScope scope)
 	rows = OmenPendingRows(&compaction->cache->layout, &meta->sealed);
 	chosen = om_choose_segments(meta, scope, rows);
 	if (om_worth_it(meta, chosen, rows))
-	{
-		if (meta->quantizer.owner == 0)
-			compaction->quantizer = om_train_from_sealed(compaction);
-		else
-			compaction->quantizer = compaction->cache->quantizer;
-		compaction->rows =
-			OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024,
-										 NULL),
-						 meta->frozen.width, rows);
-		for (i = 0; i < meta->nsegments; i++)
-			if (chosen & (1U << i))
-				om_read_segment(compaction, &meta->segments[i]);
-		om_read_sealed(compaction);
-		OmenRowsDone(compaction->rows);
-		om_replace(compaction, chosen);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+		om_read_and_replace(compaction, chosen, rows);
 	return again;
 }
 
-void
+/*
+ * The error of om_tick is caught without a subtransaction, which a parallel
+ * VACUUM could not have.  That is safe because of where it is raised: with no
+ * buffer, LWLock or relation opened since, and the memory and the temporary
+ * files that there are belong to the context that is deleted here.
+ */
+bool
 OmenCompact(Relation index, OmenCompactScope scope)
 {
-	while (om_compact_once(index, scope))
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool gave_way = false;
+	volatile bool again;
+
+	do
+	{
+		MemoryContext context = AllocSetContextCreate(old, "omen compaction",
+													  ALLOCSET_DEFAULT_SIZES);
+		OmenCompaction *compaction;
+
+		MemoryContextSwitchTo(context);
+		compaction = palloc0(sizeof(OmenCompaction));
+		compaction->index = index;
+		om_watch_locks(compaction);
+		again = false;
+		PG_TRY();
+		{
+			again = om_compact_step(compaction, scope);
+		}
+		PG_CATCH();
+		{
+			if (!compaction->watch.gave_way)
+				PG_RE_THROW();
+			gave_way = true;
+			FlushErrorState();
+			elog(DEBUG1, "compaction of index \"%s\" gave way",
+				 RelationGetRelationName(index));
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
 		CHECK_FOR_INTERRUPTS();
+	} while (again);
+	return !gave_way;
 }

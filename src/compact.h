@@ -22,8 +22,12 @@ typedef enum OmenCompactScope
  * Build pending rows, and the segments that the scope says, into one segment,
  * and publish it in place of them.  Does nothing if there is nothing to gain.
  * The caller holds the producer lock.
+ *
+ * Returns false if it gave way, with nothing published: somebody waits for the
+ * producer lock, or for a lock on the index, its table or its database that
+ * this backend holds in a mode which others may have to wait for.
  */
-extern void OmenCompact(Relation index, OmenCompactScope scope);
+extern bool OmenCompact(Relation index, OmenCompactScope scope);
 
 /*
  * Build rows, of which there are some, into a segment and write it; "bulk" and

@@ -12,6 +12,7 @@
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
@@ -53,6 +54,27 @@ OmenZeroExtend(Relation rel, BlockNumber from, BlockNumber to)
 #define OmenLocalTransactionId() (MyProc->vxid.lxid)
 #else
 #define OmenLocalTransactionId() (MyProc->lxid)
+#endif
+
+/* 17 has one function in place of two */
+#if PG_VERSION_NUM >= 170000
+#define OmenLockHeldByMe(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define OmenLockHeldByMe(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
+/*
+ * Did this transaction make the relation's file, so that nobody else can see
+ * it yet?  16 renamed the second member.
+ */
+#if PG_VERSION_NUM >= 160000
+#define OmenIsNewFile(rel) \
+	((rel)->rd_createSubid != InvalidSubTransactionId || \
+	 (rel)->rd_firstRelfilelocatorSubid != InvalidSubTransactionId)
+#else
+#define OmenIsNewFile(rel) \
+	((rel)->rd_createSubid != InvalidSubTransactionId || \
+	 (rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
 #endif
 
 /* 18 tells VACUUM's cost accounting from that of ANALYZE */

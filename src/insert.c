@@ -13,30 +13,40 @@
 #include "compact.h"
 #include "omen.h"
 #include "pending.h"
+#include "worker.h"
+
+/* At so many times omen.pending_limit, a worker is not waited for. */
+#define OMEN_BACK_PRESSURE	4
 
 /* After a flush that failed, leave it to others for so long. */
 #define OMEN_FLUSH_PAUSE_MS	60000
 
 /*
  * The last flush that this backend began and did not finish.  If it failed,
- * the insert failed with it; the next one should not have to try the same.
+ * the insert failed with it; the next one should not have to try the same.  A
+ * flush that gave way did finish.
  */
 static Oid	om_unfinished_index = InvalidOid;
 static TimestampTz om_unfinished_since;
 
 /*
- * Build the pending rows into the graph if they are more than allowed, unless
- * somebody is at it already, or it failed lately: then the list may grow for a
- * while.
+ * Have the pending rows built into the graph if they are more than allowed: by
+ * a background worker, or if there is none, or if it does not keep up, here;
+ * unless somebody is at it already, or it failed lately: then the list may grow
+ * for a while.
  */
 static void
 om_flush_if_needed(Relation index)
 {
 	OmenMetaData meta;
+	uint64		rows;
 
 	OmenReadMeta(index, &meta);
-	if (OmenPendingRows(&OmenGetCache(index)->layout, &meta.pending) <
-		omen_pending_limit)
+	rows = OmenPendingRows(&OmenGetCache(index)->layout, &meta.pending);
+	if (rows < omen_pending_limit)
+		return;
+	if (rows < (uint64) omen_pending_limit * OMEN_BACK_PRESSURE &&
+		OmenRequestWorker(index, &meta))
 		return;
 	if (om_unfinished_index == RelationGetRelid(index) &&
 		!TimestampDifferenceExceeds(om_unfinished_since,

@@ -82,6 +82,7 @@ extern int	omen_ef_search;
 extern int	omen_iterative_scan;
 extern int	omen_max_scan_tuples;
 extern int	omen_pending_limit;
+extern int	omen_compaction_workers;
 
 /* options.c */
 extern void OmenInitOptions(void);
@@ -112,6 +113,16 @@ extern const void *OmenGetElements(const OmenOpclass *opclass, Datum value,
  */
 extern bool OmenIsZero(const OmenOpclass *opclass, const void *elements,
 					   int dims);
+
+/* Is this relation an index of this access method? */
+extern bool OmenIsIndex(Relation relation);
+
+/*
+ * For functions that work on an index: refuse a number that no index has (then
+ * "heap", the table of the index, is invalid), or whose table the user may not
+ * maintain.
+ */
+extern void OmenCheckMaintainable(Oid index, Oid heap);
 
 /*
  * For functions that read an index: refuse a relation that is no omen index, or

@@ -13,7 +13,10 @@
 #include "fmgr.h"
 #include "types/halfvec.h"
 #include "types/vector.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "omen.h"
 
 /* What a pending page can hold. */
@@ -98,11 +101,34 @@ OmenIsZero(const OmenOpclass *opclass, const void *elements, int dims)
 	return true;
 }
 
+bool
+OmenIsIndex(Relation relation)
+{
+	return relation->rd_rel->relkind == RELKIND_INDEX &&
+		relation->rd_indam->aminsert == omeninsert;
+}
+
+void
+OmenCheckMaintainable(Oid index, Oid heap)
+{
+	char	   *name = get_rel_name(index);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", index)));
+	if (!OidIsValid(heap))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an omen index", name)));
+	if (!OmenMayMaintain(heap))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, name);
+}
+
 void
 OmenCheckReadable(Relation index, bool need_valid)
 {
-	if (index->rd_rel->relkind != RELKIND_INDEX ||
-		index->rd_indam->aminsert != omeninsert)
+	if (!OmenIsIndex(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an omen index",

@@ -19,6 +19,7 @@ int			omen_ef_search;
 int			omen_iterative_scan;
 int			omen_max_scan_tuples;
 int			omen_pending_limit;
+int			omen_compaction_workers;
 static char *omen_simd;
 
 static relopt_kind om_relopt_kind;
@@ -118,9 +119,14 @@ OmenInitOptions(void)
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("omen.pending_limit",
 							"Sets the number of rows that may wait outside the graph.",
-							"Beyond it, the insert that notices builds them into the graph.",
+							"Beyond it, they are built into the graph.",
 							&omen_pending_limit, 2000, OMEN_FLAT_ROWS,
 							1000000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("omen.compaction_workers",
+							"Sets the number of background workers that may compact omen indexes at a time.",
+							"With none to be had, the insert that exceeds omen.pending_limit does it.",
+							&omen_compaction_workers, 2, 0, 64,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("omen.simd",
 							   "Sets the instruction set of the distance kernels.",

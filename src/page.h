@@ -179,6 +179,12 @@ typedef struct OmenMetaData
 
 	uint32		nfree;
 	OmenExtent	free[OMEN_MAX_FREE];
+
+	/*
+	 * TimestampTz.  A background worker was asked for, or failed, so that
+	 * none should be asked for until then.
+	 */
+	int64		no_worker_before;
 } OmenMetaData;
 
 StaticAssertDecl(sizeof(OmenMetaData) <= OMEN_PAGE_ROOM,

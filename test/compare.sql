@@ -1,6 +1,8 @@
 --
 -- Included by the regression tests of the access method.
 --
+-- Who inserts flushes, so that the tests know when.
+SET omen.compaction_workers = 0;
 
 -- Does the plan of this query scan an index for its order?
 CREATE FUNCTION pg_temp.uses_index(query text) RETURNS boolean

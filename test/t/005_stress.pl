@@ -13,7 +13,7 @@ use Test::More;
 
 my $seconds = $ENV{OMEN_SECONDS} || 20;
 my $node = new_node('stress', [], 'autovacuum = on', 'autovacuum_naptime = 1s',
-	'max_prepared_transactions = 10');
+	'max_prepared_transactions = 10', 'omen.compaction_workers = 2');
 my $query = '[0.5,-0.5,1,0,0.25,0]';
 
 $node->safe_psql(

@@ -12,7 +12,8 @@ our @EXPORT = qw(new_node vectors_function is_sound same_answers answers
   pages_of);
 
 # new_node(NAME, INIT, SETTING...): a cluster with the extension, started.
-# INIT is a reference to the arguments of init().
+# INIT is a reference to the arguments of init().  Unless a setting says
+# otherwise, who inserts flushes, so that a test knows when.
 sub new_node
 {
 	my ($name, $init, @settings) = @_;
@@ -20,7 +21,8 @@ sub new_node
 
 	$node->init(@$init);
 	$node->append_conf('postgresql.conf',
-		join("\n", 'fsync = off', 'autovacuum = off', @settings) . "\n");
+		join("\n", 'fsync = off', 'autovacuum = off',
+			'omen.compaction_workers = 0', @settings) . "\n");
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION omenvec');
 	vectors_function($node);

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xloginsert.h"
 #include "access/xlogrecord.h"
 #include "storage/smgr.h"
 

@@ -69,7 +69,7 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 				  const OmenStripe *data, ItemPointer tid,
 				  const void *elements)
 {
-	GenericXLogState *state;
+	OmenRecord *record;
 	Buffer		buffer;
 	Page		page;
 
@@ -90,11 +90,11 @@ om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	if (!om_rows_end_at_lower(&cache->layout, page))
 		OmenReportDamage(index, data->tail,
 						 "Its header does not agree with its row count.");
-	state = GenericXLogStart(index);
-	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	record = OmenStartRecord(index);
+	page = OmenRecordPage(record, buffer, false);
 	om_put_row(&cache->layout, page, tid, elements);
 	OMEN_FAULT_POINT("append-before-wal");
-	GenericXLogFinish(state);
+	OmenFinishRecord(record);
 	OMEN_FAULT_POINT("append-after-wal");
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -146,8 +146,7 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	block = om_take_block(&change);
 	OMEN_FAULT_POINT("link-before-page");
 	buffer = OmenOverwriteBuffer(index, block);
-	page = GenericXLogRegisterBuffer(change.state, buffer,
-									 GENERIC_XLOG_FULL_IMAGE);
+	page = OmenRecordPage(change.record, buffer, true);
 	OmenInitPage(page, OMEN_PAGE_PENDING, pending->owner,
 				 om_pending_logical(stripe, data->npages));
 	OmenPageGetPending(page)->next = InvalidBlockNumber;
@@ -165,7 +164,7 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
 						om_pending_logical(stripe, data->npages - 1)))
 			OmenReportDamage(index, tail,
 							 "It is not the last page of the pending list.");
-		page = GenericXLogRegisterBuffer(change.state, tail_buffer, 0);
+		page = OmenRecordPage(change.record, tail_buffer, false);
 		OmenPageGetPending(page)->next = block;
 	}
 	data->tail = block;
@@ -252,7 +251,7 @@ OmenSealPending(Relation index)
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 	{
 		const OmenStripe *stripe = &sealed.stripes[i];
-		GenericXLogState *state;
+		OmenRecord *record;
 		Buffer		buffer;
 		Page		page;
 
@@ -267,11 +266,11 @@ OmenSealPending(Relation index)
 							 "It is not the last page of the pending list.");
 		if (!(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED))
 		{
-			state = GenericXLogStart(index);
-			page = GenericXLogRegisterBuffer(state, buffer, 0);
+			record = OmenStartRecord(index);
+			page = OmenRecordPage(record, buffer, false);
 			OmenPageGetSpecial(page)->flags |= OMEN_PENDING_CLOSED;
 			OMEN_FAULT_POINT("close-before-wal");
-			GenericXLogFinish(state);
+			OmenFinishRecord(record);
 			OMEN_FAULT_POINT("close-after-wal");
 		}
 		UnlockReleaseBuffer(buffer);

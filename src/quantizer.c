@@ -365,9 +365,8 @@ OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
 	{
 		Buffer		buffer = OmenOverwriteBuffer(index,
 												 data->extent.start + i);
-		GenericXLogState *state = GenericXLogStart(index);
-		Page		page = GenericXLogRegisterBuffer(state, buffer,
-													 GENERIC_XLOG_FULL_IMAGE);
+		OmenRecord *record = OmenStartRecord(index);
+		Page		page = OmenRecordPage(record, buffer, true);
 		uint32		first = i * OMEN_FLOATS_PER_PAGE;
 		uint32		n = Min(quantizer->frozen.width - first,
 							OMEN_FLOATS_PER_PAGE);
@@ -376,7 +375,7 @@ OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
 		memcpy(PageGetContents(page), quantizer->mean + first,
 			   n * sizeof(float));
 		((PageHeader) page)->pd_lower += n * sizeof(float);
-		GenericXLogFinish(state);
+		OmenFinishRecord(record);
 		UnlockReleaseBuffer(buffer);
 	}
 	data->lifted = quantizer->lifted;

@@ -160,7 +160,7 @@ void
 OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 {
 	Buffer		buffer;
-	GenericXLogState *state;
+	OmenRecord *record;
 	Page		page;
 	OmenMetaData *meta;
 	int			i;
@@ -178,14 +178,13 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 	 */
 	if (fork == INIT_FORKNUM)
 	{
-		state = NULL;
+		record = NULL;
 		page = BufferGetPage(buffer);
 	}
 	else
 	{
-		state = GenericXLogStart(index);
-		page = GenericXLogRegisterBuffer(state, buffer,
-										 GENERIC_XLOG_FULL_IMAGE);
+		record = OmenStartRecord(index);
+		page = OmenRecordPage(record, buffer, true);
 	}
 
 	OmenInitPage(page, OMEN_PAGE_META, 0, 0);
@@ -204,8 +203,8 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 	}
 	((PageHeader) page)->pd_lower += sizeof(OmenMetaData);
 
-	if (state != NULL)
-		GenericXLogFinish(state);
+	if (record != NULL)
+		OmenFinishRecord(record);
 	else
 	{
 		START_CRIT_SECTION();
@@ -274,17 +273,16 @@ OmenMetaBegin(Relation index, OmenMetaChange *change)
 	change->buffer = ReadBuffer(index, OMEN_METAPAGE);
 	LockBuffer(change->buffer, BUFFER_LOCK_EXCLUSIVE);
 	om_check_meta(index, BufferGetPage(change->buffer));
-	change->state = GenericXLogStart(index);
-	change->meta = OmenPageGetMeta(GenericXLogRegisterBuffer(change->state,
-															 change->buffer,
-															 0));
+	change->record = OmenStartRecord(index);
+	change->meta = OmenPageGetMeta(OmenRecordPage(change->record,
+												  change->buffer, false));
 }
 
 void
 OmenMetaCommit(OmenMetaChange *change)
 {
 	OMEN_FAULT_POINT("meta-before-wal");
-	GenericXLogFinish(change->state);
+	OmenFinishRecord(change->record);
 	OMEN_FAULT_POINT("meta-after-wal");
 	UnlockReleaseBuffer(change->buffer);
 	OMEN_FAULT_POINT("meta-unlocked");
@@ -293,7 +291,6 @@ OmenMetaCommit(OmenMetaChange *change)
 void
 OmenMetaAbort(OmenMetaChange *change)
 {
-	GenericXLogAbort(change->state);
 	UnlockReleaseBuffer(change->buffer);
 }
 

@@ -8,13 +8,13 @@
 #ifndef OMEN_STORAGE_H
 #define OMEN_STORAGE_H
 
-#include "access/generic_xlog.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
 #include "compat.h"
 #include "layout.h"
 #include "page.h"
+#include "record.h"
 
 /* What is prefetched at a time; larger lines do no harm. */
 #define OMEN_CACHE_LINE		64
@@ -42,7 +42,7 @@ typedef struct OmenMetaChange
 {
 	Relation	index;
 	Buffer		buffer;
-	GenericXLogState *state;
+	OmenRecord *record;
 	OmenMetaData *meta;			/* the copy to change */
 } OmenMetaChange;
 

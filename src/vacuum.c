@@ -43,7 +43,7 @@ om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
 			 uint32 n, uint32 *ndead)
 {
 	Page		page = BufferGetPage(buffer);
-	GenericXLogState *state = NULL;
+	OmenRecord *record = NULL;
 	uint32		i;
 
 	*ndead = 0;
@@ -58,11 +58,11 @@ om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
 				vacuum->stats->num_index_tuples++;
 				continue;
 			}
-			if (state == NULL)
+			if (record == NULL)
 			{
 				/* From here on, "page" is the copy that will be logged. */
-				state = GenericXLogStart(vacuum->index);
-				page = GenericXLogRegisterBuffer(state, buffer, 0);
+				record = OmenStartRecord(vacuum->index);
+				page = OmenRecordPage(record, buffer, false);
 				entry = (OmenTid *) (page + offset + i * stride);
 			}
 			entry->flags |= OMEN_TID_DEAD;
@@ -70,10 +70,10 @@ om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
 		}
 		(*ndead)++;
 	}
-	if (state == NULL)
+	if (record == NULL)
 		return;
 	OMEN_FAULT_POINT("mark-before-wal");
-	GenericXLogFinish(state);
+	OmenFinishRecord(record);
 	OMEN_FAULT_POINT("mark-after-wal");
 }
 

@@ -71,6 +71,51 @@ SELECT * FROM omen_check('iv', true);
 SELECT * FROM omen_check('iv2', true);
 DROP TABLE size;
 
+-- nor does it stay larger than what it holds: pages are moved, the end cut off
+CREATE TABLE ts (id serial, v vector(60)) WITH (autovacuum_enabled = off);
+INSERT INTO ts (v) SELECT pg_temp.vectors(6000, 60);
+CREATE INDEX its ON ts USING omen (v);
+CREATE TABLE size AS SELECT pg_relation_size('its') AS fresh;
+INSERT INTO ts (v) SELECT pg_temp.vectors(500, 60);
+DELETE FROM ts WHERE id % 3 = 0;
+VACUUM ts;
+SELECT pg_relation_size('its') <= fresh AS smaller FROM size;
+SELECT * FROM omen_check('its', true);
+DELETE FROM ts WHERE id % 5 <> 0;
+VACUUM ts;
+SELECT pg_relation_size('its') <= fresh / 4 AS smaller FROM size;
+SELECT * FROM omen_check('its', true);
+SELECT pg_temp.compare('ts', 'v', '<->', (SELECT v::text FROM ts LIMIT 1), 4000);
+INSERT INTO ts (v) SELECT pg_temp.vectors(3000, 60);
+SELECT * FROM omen_check('its', true);
+DROP TABLE ts, size;
+
+-- dead versions of rows whose vectors did not change share nodes, and vanish
+CREATE TABLE tn (id int, note int, v vector(4))
+	WITH (fillfactor = 100, autovacuum_enabled = off);
+INSERT INTO tn SELECT row_number() OVER (), 0, v FROM pg_temp.vectors(2500, 4) v;
+CREATE INDEX ON tn (note);
+CREATE INDEX itn ON tn USING omen (v);
+SET omen.pending_limit = 1000;
+DO $$
+BEGIN
+	FOR i IN 1 .. 6 LOOP
+		UPDATE tn SET note = note + 1;
+	END LOOP;
+END
+$$;
+RESET omen.pending_limit;
+SELECT sum(rows) AS rows, sum(nodes) <= 3 * 2500 AS shared FROM omen_index_info('itn');
+SELECT omen_compact('itn');
+SELECT rows, nodes FROM omen_index_info('itn') WHERE kind = 'segment';
+SELECT * FROM omen_check('itn', true);
+VACUUM tn;
+SELECT sum(rows - dead) AS live, sum(dead) AS dead, sum(nodes) AS nodes
+	FROM omen_index_info('itn');
+SELECT * FROM omen_check('itn', true);
+SELECT pg_temp.compare('tn', 'v', '<->', '[1,2,3,4]', 4000);
+DROP TABLE tn;
+
 -- counts for the planner
 VACUUM ANALYZE tv;
 SELECT i.reltuples = t.reltuples AS same, t.reltuples FROM pg_class i, pg_class t

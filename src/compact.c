@@ -17,14 +17,14 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "compact.h"
 #include "fault.h"
 #include "pending.h"
+#include "shrink.h"
+#include "watch.h"
 
 /* A segment joins a merge if the rest is at least this share of it. */
 #define OMEN_MERGE_RATIO	2
@@ -38,65 +38,17 @@
 /* Rows that a quantizer is trained from. */
 #define OMEN_TRAINING_ROWS	10000
 
-/* How often to look whether somebody waits. */
-#define OMEN_YIELD_MS		50
-
-/* Locks that others may wait for: see om_watch_locks. */
-#define OMEN_WATCHED_LOCKS	4
-
-typedef struct OmenWatch
-{
-	int			nlocks;
-	LOCKTAG		tags[OMEN_WATCHED_LOCKS];
-	LOCKMODE	modes[OMEN_WATCHED_LOCKS];
-	TimestampTz next;			/* when to look again */
-	bool		gave_way;
-} OmenWatch;
-
 /* Everything that a compaction works on. */
 typedef struct OmenCompaction
 {
 	Relation	index;
 	OmenWatch	watch;
+	bool		gave_way;
 	OmenCache  *cache;
 	OmenMetaData meta;
 	OmenRows   *rows;
 	OmenQuantizer *quantizer;
 } OmenCompaction;
-
-static void
-om_watch_lock(OmenWatch *watch, const LOCKTAG *tag, LOCKMODE mode)
-{
-	if (!OmenLockHeldByMe(tag, mode))
-		return;
-	watch->tags[watch->nlocks] = *tag;
-	watch->modes[watch->nlocks] = mode;
-	watch->nlocks++;
-}
-
-/*
- * Which locks of this backend to watch.  Weak locks on relations do not count,
- * for the lock manager cannot tell whether anybody waits for one (they may not
- * be in the shared table), and an inserter keeps its own until the end of its
- * transaction anyway.
- */
-static void
-om_watch_locks(OmenCompaction *compaction)
-{
-	OmenWatch  *watch = &compaction->watch;
-	const LockRelId *id = &compaction->index->rd_lockInfo.lockRelId;
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_PAGE(tag, id->dbId, id->relId, OMEN_METAPAGE);
-	om_watch_lock(watch, &tag, ExclusiveLock);
-	SET_LOCKTAG_RELATION(tag, id->dbId, id->relId);
-	om_watch_lock(watch, &tag, ShareUpdateExclusiveLock);
-	SET_LOCKTAG_RELATION(tag, id->dbId,
-						 compaction->index->rd_index->indrelid);
-	om_watch_lock(watch, &tag, ShareUpdateExclusiveLock);
-	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-	om_watch_lock(watch, &tag, RowExclusiveLock);
-}
 
 /*
  * Called every few milliseconds of work, when no buffer is held: look after
@@ -106,21 +58,12 @@ om_watch_locks(OmenCompaction *compaction)
 static void
 om_tick(OmenCompaction *compaction)
 {
-	OmenWatch  *watch = &compaction->watch;
-	TimestampTz now = GetCurrentTimestamp();
-	int			i;
-
 	CHECK_FOR_INTERRUPTS();
 	if (compaction->rows != NULL)
 		OmenStoreRelax(compaction->rows->store);
-	if (now < watch->next)
-		return;
-	watch->next = TimestampTzPlusMilliseconds(now, OMEN_YIELD_MS);
-	for (i = 0; i < watch->nlocks; i++)
+	if (OmenSomebodyWaits(&compaction->watch))
 	{
-		if (!LockHasWaiters(&watch->tags[i], watch->modes[i], false))
-			continue;
-		watch->gave_way = true;
+		compaction->gave_way = true;
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("compaction of index \"%s\" gave way",
@@ -623,8 +566,12 @@ om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
 	OmenReadMeta(index, meta);
 	compaction->cache = OmenGetCacheFor(index, meta);
 	rows = OmenPendingRows(&compaction->cache->layout, &meta->pending);
+
+	/* Few rows are left alone, unless they may keep the file from shrinking. */
 	flush = rows >= OMEN_FLAT_ROWS ||
-		(scope == OMEN_COMPACT_ALL && rows > 0 && meta->nsegments > 0);
+		(rows > 0 && meta->nsegments > 0 &&
+		 (scope == OMEN_COMPACT_ALL ||
+		  (scope == OMEN_COMPACT_VACUUM && OmenIsSparse(meta))));
 	again = meta->sealed.owner != 0 && flush;
 	if (meta->sealed.owner != 0 || flush)
 	{
@@ -661,7 +608,7 @@ OmenCompact(Relation index, OmenCompactScope scope)
 		MemoryContextSwitchTo(context);
 		compaction = palloc0(sizeof(OmenCompaction));
 		compaction->index = index;
-		om_watch_locks(compaction);
+		OmenStartWatch(index, &compaction->watch);
 		again = false;
 		PG_TRY();
 		{
@@ -669,7 +616,7 @@ OmenCompact(Relation index, OmenCompactScope scope)
 		}
 		PG_CATCH();
 		{
-			if (!compaction->watch.gave_way)
+			if (!compaction->gave_way)
 				PG_RE_THROW();
 			gave_way = true;
 			FlushErrorState();

@@ -21,9 +21,6 @@
 /* Pages that a member of a team writes at a time. */
 #define OMEN_PAGE_RANGE		64
 
-/* Blocks by which a reservation grows under one lock of the metapage. */
-#define OMEN_RESERVE_STEP	512
-
 /* State of writing one segment. */
 typedef struct OmenWriter
 {
@@ -52,37 +49,40 @@ typedef struct OmenWriter
 } OmenWriter;
 
 /*
- * Reserve npages blocks.  The metapage is locked for one step at a time, so
- * that readers and inserters do not wait for a large file to be extended; but
- * what comes into the last place of the array has to be all that is missing.
+ * Reserve npages blocks: what is free, in few extents, and the rest at the end
+ * of the file, in one.  The file grows before the metapage is locked, so that
+ * readers and inserters do not wait for that; what these have taken meanwhile
+ * is made up for under the lock, and is little.
  */
 static void
 om_reserve(Relation index, uint32 npages, OmenSegmentData *segment)
 {
-	while (npages > 0)
-	{
-		OmenMetaChange change;
-		OmenMetaData *meta;
-		OmenExtent	extent;
+	OmenMetaData *copy = palloc(sizeof(OmenMetaData));
+	OmenMetaChange change;
+	OmenMetaData *meta;
+	uint32		missing;
 
-		CHECK_FOR_INTERRUPTS();
-		OmenMetaBegin(index, &change);
-		meta = change.meta;
-		if (segment->owner == 0)
-			segment->owner = meta->next_owner++;
-		if (meta->nreserved < OMEN_MAX_SEGMENT_EXTENTS - 1)
-			extent = OmenTakeExtent(&change, Min(npages, OMEN_RESERVE_STEP));
-		else
-			extent = OmenExtendFile(&change, npages);
+	OmenReadMeta(index, copy);
+	missing = OmenTakeFree(copy, npages, segment->extents, &segment->nextents,
+						   OMEN_MAX_SEGMENT_EXTENTS - 1);
+	OmenExtendAhead(index, copy->nblocks, missing);
+	pfree(copy);
+
+	OmenMetaBegin(index, &change);
+	meta = change.meta;
+	segment->owner = meta->next_owner++;
+	meta->nreserved = 0;
+	missing = OmenTakeFree(meta, npages, meta->reserved, &meta->nreserved,
+						   OMEN_MAX_SEGMENT_EXTENTS - 1);
+	if (missing > 0)
 		OmenAppendExtent(meta->reserved, &meta->nreserved,
-						 OMEN_MAX_SEGMENT_EXTENTS, extent);
-		npages -= extent.nblocks;
-		memcpy(segment->extents, meta->reserved, sizeof(segment->extents));
-		segment->nextents = meta->nreserved;
-		OMEN_FAULT_POINT("reserve-before-wal");
-		OmenMetaCommit(&change);
-		OMEN_FAULT_POINT("reserve-after-wal");
-	}
+						 OMEN_MAX_SEGMENT_EXTENTS,
+						 OmenExtendFile(&change, missing));
+	memcpy(segment->extents, meta->reserved, sizeof(segment->extents));
+	segment->nextents = meta->nreserved;
+	OMEN_FAULT_POINT("reserve-before-wal");
+	OmenMetaCommit(&change);
+	OMEN_FAULT_POINT("reserve-after-wal");
 }
 
 void
@@ -496,13 +496,21 @@ OmenCheckRetired(Relation index, uint32 owner, BlockNumber block)
 {
 	OmenMetaData *meta = palloc(sizeof(OmenMetaData));
 	bool		live;
-	uint32		i;
+	uint32		i,
+				j;
 
 	CHECK_FOR_INTERRUPTS();
 	OmenReadMeta(index, meta);
 	live = owner == meta->pending.owner || owner == meta->sealed.owner;
 	for (i = 0; i < meta->nsegments; i++)
-		live = live || owner == meta->segments[i].owner;
+	{
+		const OmenSegmentData *segment = &meta->segments[i];
+
+		for (j = 0; j < segment->nextents && owner == segment->owner; j++)
+			live = live || (block >= segment->extents[j].start &&
+							block - segment->extents[j].start <
+							segment->extents[j].nblocks);
+	}
 	pfree(meta);
 	if (live)
 		OmenReportDamage(index, block,

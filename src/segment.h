@@ -70,7 +70,8 @@ OmenDirectoryLogical(const OmenLayout *layout,
 
 /*
  * What a reader does that found a page gone: fetches the metapage anew.  If
- * that still lists the owner, the page is damaged, and an error is raised.
+ * that still says that the block is the owner's, the page is damaged, and an
+ * error is raised.
  */
 extern void OmenCheckRetired(Relation index, uint32 owner,
 							 BlockNumber block);

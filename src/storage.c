@@ -22,6 +22,12 @@
 #include "fault.h"
 #include "storage.h"
 
+/* Free extents of less than this share of what is wanted are left alone. */
+#define OMEN_CRUMBS			64
+
+/* Blocks by which the file grows under one lock of its extension. */
+#define OMEN_EXTEND_STEP	512
+
 /* One of so many reads of pages is counted as usage. */
 #define OMEN_COUNTED_READ	16
 
@@ -294,12 +300,29 @@ OmenMetaAbort(OmenMetaChange *change)
 	UnlockReleaseBuffer(change->buffer);
 }
 
+/* Take n blocks from the start of a free extent. */
+static OmenExtent
+om_take_from(OmenMetaData *meta, uint32 i, uint32 n)
+{
+	OmenExtent *free = &meta->free[i];
+	OmenExtent	result = {free->start, n};
+
+	free->start += n;
+	free->nblocks -= n;
+	if (free->nblocks == 0)
+	{
+		memmove(free, free + 1, (meta->nfree - i - 1) * sizeof(OmenExtent));
+		meta->nfree--;
+	}
+	return result;
+}
+
 /*
- * First fit for what is wanted; failing that, the largest free extent if it
- * is at least half of it, so that a big request does not end in crumbs.
+ * The first free extent of n blocks; failing that, the largest; meta->nfree if
+ * nothing is free.
  */
-static bool
-om_take_free(OmenMetaData *meta, uint32 n, OmenExtent *result)
+static uint32
+om_find_free(const OmenMetaData *meta, uint32 n)
 {
 	uint32		best = meta->nfree;
 	uint32		i;
@@ -307,40 +330,75 @@ om_take_free(OmenMetaData *meta, uint32 n, OmenExtent *result)
 	for (i = 0; i < meta->nfree; i++)
 	{
 		if (meta->free[i].nblocks >= n)
-		{
-			best = i;
-			break;
-		}
-		if (meta->free[i].nblocks >= (n + 1) / 2 &&
-			(best == meta->nfree ||
-			 meta->free[i].nblocks > meta->free[best].nblocks))
+			return i;
+		if (best == meta->nfree ||
+			meta->free[i].nblocks > meta->free[best].nblocks)
 			best = i;
 	}
-	if (best == meta->nfree)
-		return false;
+	return best;
+}
 
-	result->start = meta->free[best].start;
-	result->nblocks = Min(n, meta->free[best].nblocks);
-	meta->free[best].start += result->nblocks;
-	meta->free[best].nblocks -= result->nblocks;
-	if (meta->free[best].nblocks == 0)
+uint32
+OmenTakeFree(OmenMetaData *meta, uint32 n, OmenExtent *extents,
+			 uint32 *nextents, uint32 max)
+{
+	uint32		least = n / OMEN_CRUMBS;
+
+	while (n > 0)
 	{
-		memmove(&meta->free[best], &meta->free[best + 1],
-				(meta->nfree - best - 1) * sizeof(OmenExtent));
-		meta->nfree--;
+		uint32		i = om_find_free(meta, n);
+		uint32		size = i < meta->nfree ? Min(n, meta->free[i].nblocks) : 0;
+
+		if (size == 0 || size < Min(n, least) ||
+			!OmenAppendExtent(extents, nextents, max,
+							  (OmenExtent) {meta->free[i].start, size}))
+			break;
+		(void) om_take_from(meta, i, size);
+		n -= size;
 	}
-	return true;
+	return n;
+}
+
+void
+OmenTakeRange(OmenMetaData *meta, OmenExtent range)
+{
+	uint32		i = 0;
+	OmenExtent	before;
+
+	while (i < meta->nfree &&
+		   meta->free[i].start + meta->free[i].nblocks <= range.start)
+		i++;
+	if (i == meta->nfree || range.start < meta->free[i].start ||
+		meta->free[i].start + meta->free[i].nblocks <
+		range.start + range.nblocks)
+		elog(ERROR, "blocks are not free");
+	before = om_take_from(meta, i, range.start - meta->free[i].start);
+	(void) om_take_from(meta, i, range.nblocks);
+	OmenFreeExtent(meta, before);
 }
 
 OmenExtent
 OmenTakeExtent(OmenMetaChange *change, uint32 n)
 {
 	OmenMetaData *meta = change->meta;
-	OmenExtent	result;
+	uint32		i = om_find_free(meta, n);
 
-	if (!om_take_free(meta, n, &result))
-		result = OmenExtendFile(change, n);
-	return result;
+	if (i == meta->nfree || meta->free[i].nblocks < (n + 1) / 2)
+		return OmenExtendFile(change, n);
+	return om_take_from(meta, i, Min(n, meta->free[i].nblocks));
+}
+
+void
+OmenExtendAhead(Relation index, BlockNumber nblocks, uint32 n)
+{
+	BlockNumber end = nblocks + Min(n, MaxBlockNumber - nblocks);
+
+	while (nblocks < end)
+	{
+		CHECK_FOR_INTERRUPTS();
+		nblocks += Min(OMEN_EXTEND_STEP, end - nblocks);
+		om_extend_to(index, nblocks, false);
+	}
 }
 
 static OmenExtent

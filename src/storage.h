@@ -106,11 +106,28 @@ extern void OmenMetaCommit(OmenMetaChange *change);
 extern void OmenMetaAbort(OmenMetaChange *change);
 
 /*
- * Take up to n blocks, but at least one, as a single extent: from the free
- * list, or else by extending the relation, which is done under the metapage's
+ * Take up to n blocks, but at least half of them, as a single extent: from the
+ * free list, or else by extending the relation, which is done under the metapage's
  * lock.  Only within OmenMetaBegin .. Commit.
  */
 extern OmenExtent OmenTakeExtent(OmenMetaChange *change, uint32 n);
+
+/*
+ * Take up to n blocks as several extents from the free list, appended to an
+ * array of at most max; returns how many blocks are still missing.  Takes as
+ * few extents as possible, at the beginning of the file if there is a choice.
+ */
+extern uint32 OmenTakeFree(OmenMetaData *meta, uint32 n, OmenExtent *extents,
+						   uint32 *nextents, uint32 max);
+
+/* Take these blocks, which are free and lie in one extent. */
+extern void OmenTakeRange(OmenMetaData *meta, OmenExtent range);
+
+/*
+ * Make the file long enough for n blocks more than the metapage accounts for,
+ * in short steps and without its lock, so that OmenExtendFile is quick then.
+ */
+extern void OmenExtendAhead(Relation index, BlockNumber nblocks, uint32 n);
 
 /* Take n blocks at the end of the file, which grows under the lock. */
 extern OmenExtent OmenExtendFile(OmenMetaChange *change, uint32 n);

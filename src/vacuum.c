@@ -22,6 +22,7 @@
 #include "fault.h"
 #include "omen.h"
 #include "pending.h"
+#include "shrink.h"
 
 /* State of one pass. */
 typedef struct OmenVacuum
@@ -211,12 +212,17 @@ omenvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (info->analyze_only)
 		return stats;
 
-	/* A flush that is under way does what we would. */
-	if (OmenTryLockProducer(index))
-	{
-		OmenCompact(index, OMEN_COMPACT_VACUUM);
-		OmenUnlockProducer(index);
-	}
+	/*
+	 * A flush that is under way gives way to us, and we do what it would.
+	 * Compacting may leave the file sparse, and then few pending rows are in
+	 * the way: a second time does away with them.
+	 */
+	OmenLockProducer(index);
+	if (OmenCompact(index, OMEN_COMPACT_VACUUM) &&
+		OmenCompact(index, OMEN_COMPACT_VACUUM))
+		OmenMoveDown(index);
+	OmenUnlockProducer(index);
+	OmenTruncate(index);
 
 	if (stats == NULL)
 	{

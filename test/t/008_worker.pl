@@ -131,93 +131,145 @@ $holder->query_safe('ROLLBACK');
 no_workers('in the end');
 
 #----------
-# A long merge gives way.
+# A merge gives way.  It takes a second at most, so the process is stopped in the
+# middle of it, and goes on when somebody waits.
 #----------
 
-# merging(DATABASE): a worker begins a merge that would take very long.
-sub merging
-{
-	my ($db) = @_;
+my $watch = $node->background_psql('postgres');
 
+# merge_of(PATTERN): the process that merges and whose activity is like that, as
+# soon as there is one, stopped; 0 if it has just ended, or after a minute.
+sub merge_of
+{
+	my ($pattern) = @_;
+	my $find = qq{SELECT coalesce(max(pid), 0) FROM pg_locks JOIN
+		pg_stat_activity USING (pid) WHERE locktype = 'page' AND granted
+		AND (backend_type || query) ~ '$pattern'};
+	my $pid = 0;
+
+	for (my $i = 0; $i < 6000 && !$pid; $i++)
+	{
+		$pid = $watch->query_safe($find) || $watch->query_safe(
+			'SELECT 0 FROM pg_sleep(0.01)');
+	}
+	return 0 if !$pid;
+	$watch->query_safe('SELECT pg_sleep(0.05)');
+	kill 'STOP', $pid;
+	return $pid if $watch->query_safe($find) == $pid;
+	kill 'CONT', $pid;
+	return 0;
+}
+
+# long_table(DATABASE): one whose index takes long to merge.
+sub long_table
+{
 	$node->safe_psql(
-		$db, q{
+		$_[0], q{
 		DROP TABLE IF EXISTS long;
 		CREATE TABLE long (v vector(60)) WITH (autovacuum_enabled = off);
 		ALTER TABLE long ALTER v SET STORAGE plain;
 		INSERT INTO long SELECT array_agg(sin(i * j + j))
-		FROM generate_series(1, 20000) i, generate_series(1, 60) j GROUP BY i;
+		FROM generate_series(1, 30000) i, generate_series(1, 60) j GROUP BY i;
 		SET maintenance_work_mem = '1GB';
 		CREATE INDEX long_idx ON long USING omen (v)
 		WITH (m = 100, ef_construction = 1000, chunk_size = 65536)});
-	$node->safe_psql(
-		$db, q{
-		SET omen.compaction_workers = 0;
-		SET omen.pending_limit = 1000000;
-		INSERT INTO long SELECT * FROM long LIMIT 10000;
-		RESET omen.compaction_workers;
-		SET omen.pending_limit = 10000;
-		INSERT INTO long SELECT * FROM long LIMIT 1000});
-	ok( $node->poll_query_until('postgres',
-			q{SELECT count(*) > 0 FROM pg_locks
-			WHERE locktype = 'page' AND mode = 'ExclusiveLock' AND granted}),
-		'a merge is going on');
 }
 
-# gives_way(LABEL, DATABASE, SQL): the statement succeeds, and not after the
-# merge but because that ends.
+# merging(DATABASE): a worker is stopped in a merge; its process ID.
+sub merging
+{
+	my ($db) = @_;
+	my $pid = 0;
+
+	long_table($db);
+	for (my $i = 0; $i < 10 && !$pid; $i++)
+	{
+		$node->safe_psql(
+			$db, q{
+			SET omen.compaction_workers = 0;
+			SET omen.pending_limit = 1000000;
+			INSERT INTO long SELECT * FROM long LIMIT 16000;
+			RESET omen.compaction_workers;
+			SET omen.pending_limit = 10000;
+			INSERT INTO long SELECT * FROM long LIMIT 100});
+		$pid = merge_of('omen compactor');
+	}
+	ok($pid, 'a merge is going on');
+	return $pid;
+}
+
+# gives_way(LABEL, PID, DATABASE, SQL): the merge ends because of the statement,
+# which succeeds.
 sub gives_way
 {
-	my ($label, $db, $sql, $in) = @_;
-	my $offset;
+	my ($label, $pid, $db, $sql) = @_;
+	my $offset = -s $node->logfile;
+	my ($out, $err) = ('', '');
+	my $waiter = IPC::Run::start(
+		[ 'psql', '-X', '-q', '-At', '-d', $node->connstr($db),
+			map { ('-c', $_) } split /; /, $sql ],
+		'<', \undef, '>', \$out, '2>', \$err);
 
-	merging($db);
-	$offset = -s $node->logfile;
-	$node->safe_psql($in || $db, $sql);
+	$watch->query_safe('SELECT pg_sleep(0.01)')
+	  until $watch->query_safe(
+		q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'})
+	  || !$waiter->pumpable;
+	kill 'CONT', $pid;
+	$waiter->finish;
+	is($err, '', "$label: no error");
 	ok( $node->wait_for_log(qr/compaction of index "long_idx" gave way/,
 			$offset),
 		"$label: the merge gives way");
 }
 
-gives_way('VACUUM', 'postgres',
-	'DELETE FROM long WHERE ctid < \'(3,1)\'; VACUUM (INDEX_CLEANUP on) long');
+gives_way('VACUUM', merging('postgres'), 'postgres',
+	q{DELETE FROM long WHERE ctid < '(3,1)'; VACUUM (INDEX_CLEANUP on) long});
 is_sound($node, 'long_idx', 'after VACUUM');
-gives_way('DROP INDEX', 'postgres', 'DROP INDEX long_idx');
-gives_way('TRUNCATE', 'postgres', 'TRUNCATE long');
-gives_way('DROP TABLE', 'postgres', 'DROP TABLE long');
+gives_way('DROP INDEX', merging('postgres'), 'postgres', 'DROP INDEX long_idx');
+gives_way('TRUNCATE', merging('postgres'), 'postgres', 'TRUNCATE long');
+gives_way('DROP TABLE', merging('postgres'), 'postgres', 'DROP TABLE long');
 no_workers('after DROP TABLE');
 
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION omenvec');
-gives_way('DROP DATABASE', 'other', 'DROP DATABASE other', 'postgres');
+gives_way('DROP DATABASE', merging('other'), 'postgres', 'DROP DATABASE other');
 
 # omen_compact() gives way too, and says so.
-$node->safe_psql('postgres', q{
-	CREATE TABLE long (v vector(60));
-	INSERT INTO long SELECT vectors(10, 60)});
-merging('postgres');
 {
 	my ($out, $err) = ('', '');
-	my $compact = IPC::Run::start(
-		[ 'psql', '-X', '-q', '-At', '-d', $node->connstr('postgres'),
-			'-c', q{SELECT omen_compact('long_idx')} ],
-		'<', \undef, '>', \$out, '2>', \$err);
+	my $compact;
+	my $pid = 0;
 
-	$node->poll_query_until('postgres',
-		q{SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		WHERE l.locktype = 'page' AND l.granted AND a.query ~ '^SELECT omen_comp'});
-	$node->safe_psql('postgres', 'DROP INDEX long_idx');
+	long_table('postgres');
+	for (my $i = 0; $i < 10 && !$pid; $i++)
+	{
+		$node->safe_psql(
+			'postgres', q{
+			SET omen.pending_limit = 1000000;
+			INSERT INTO long SELECT * FROM long LIMIT 900});
+		$out = '';
+		$compact = IPC::Run::start(
+			[ 'psql', '-X', '-q', '-At', '-d', $node->connstr('postgres'),
+				'-c', q{SELECT omen_compact('long_idx')} ],
+			'<', \undef, '>', \$out, '2>', \$err);
+		$pid = merge_of('^client backend *SELECT omen_compact');
+		$compact->finish if !$pid;
+	}
+	gives_way('omen_compact', $pid, 'postgres', 'DROP INDEX long_idx');
 	$compact->finish;
 	is($err, '', 'omen_compact: no error');
 	is($out, "f\n", 'omen_compact says that it gave way');
 }
 
 # A shutdown does not wait for the merge, and loses nothing.
-merging('postgres');
+kill 'CONT', merging('postgres');
+my $rows = $node->safe_psql('postgres', 'SELECT count(*) FROM long');
 $node->stop('fast');
 $node->start;
 is_sound($node, 'long_idx', 'after a shutdown');
-is($node->safe_psql('postgres', q{SELECT sum(rows) FROM omen_index_info('long_idx')}),
-	'31000', 'no row is lost');
+is( $node->safe_psql('postgres',
+		q{SELECT sum(rows) FROM omen_index_info('long_idx')}),
+	$rows, 'no row is lost');
 
 #----------
 # No worker to be had: the inserter flushes.

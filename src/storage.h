@@ -107,8 +107,8 @@ extern void OmenMetaAbort(OmenMetaChange *change);
 
 /*
  * Take up to n blocks, but at least half of them, as a single extent: from the
- * free list, or else by extending the relation, which is done under the metapage's
- * lock.  Only within OmenMetaBegin .. Commit.
+ * free list, or else by extending the relation, which is done under the
+ * metapage's lock.  Only within OmenMetaBegin .. Commit.
  */
 extern OmenExtent OmenTakeExtent(OmenMetaChange *change, uint32 n);
 

@@ -28,7 +28,7 @@ DROP TABLE tq;
 
 -- what they tell
 SELECT kind, number IS NOT NULL AS has_number, rows, nodes, dead, pages * 8192 = bytes AS pages_ok,
-	degree, entries > 0 AS has_entries, born <= now() + interval '1 hour' AS has_born, format
+	degree, edge_bits, entries > 0 AS has_entries, born <= now() + interval '1 hour' AS has_born, format
 	FROM omen_index_info('ik');
 SELECT schemaname = current_schema AS here, tablename, indexname, format, segments, rows,
 	pending, dead, dead_share, bytes = pg_relation_size('ik') AS bytes_ok

@@ -2,7 +2,8 @@
 -- Storage parameters and settings: each at its limits and beyond.
 --
 \i test/try.sql
--- An index made with these options: its degree, findings; or the error.
+-- An index made with these options: its degree, bits of edges, findings; or the
+-- error.
 CREATE FUNCTION pg_temp.with_options(options text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -10,8 +11,9 @@ DECLARE
 	detail text;
 BEGIN
 	EXECUTE format('CREATE INDEX ip ON tp USING omen (v) WITH (%s)', options);
-	SELECT concat_ws(' ', degree, (SELECT string_agg(c::text, ' ') FROM omen_check('ip', true) c))
-		FROM omen_index_info('ip') LIMIT 1 INTO result;
+	SELECT concat_ws(' ', degree, edge_bits, (SELECT string_agg(c::text, ' ') FROM omen_check('ip', true) c))
+		FROM omen_index_info('ip')
+		WHERE kind = 'segment' INTO result;
 	DROP INDEX ip;
 	RETURN result;
 EXCEPTION WHEN OTHERS THEN
@@ -30,7 +32,9 @@ SELECT options, pg_temp.with_options(options)
 		('m = 2, ef_construction = 4'), ('ef_construction = 3'),
 		('ef_construction = 1000'), ('ef_construction = 1001'),
 		('chunk_size = 256'), ('chunk_size = 65536'), ('chunk_size = 255'),
-		('chunk_size = 65537'), ('fillfactor = 50'), ('lists = 100')) o(options);
+		('chunk_size = 65537'), ('edge_bits = 0'), ('edge_bits = 1'),
+		('edge_bits = 33'), ('edge_bits = 2048'), ('edge_bits = 2049'),
+		('edge_bits = -1'), ('fillfactor = 50'), ('lists = 100')) o(options);
 
 -- those of an index can be changed, but count from the next REINDEX on
 CREATE INDEX ip ON tp USING omen (v) WITH (m = 8, ef_construction = 32);

@@ -690,8 +690,8 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 CREATE FUNCTION omen_index_info(
 	index regclass, OUT kind text, OUT number bigint, OUT rows bigint,
 	OUT nodes bigint, OUT dead bigint, OUT pages bigint, OUT bytes bigint,
-	OUT degree integer, OUT entries bigint, OUT born timestamptz,
-	OUT format integer)
+	OUT degree integer, OUT edge_bits integer, OUT entries bigint,
+	OUT born timestamptz, OUT format integer)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 

@@ -33,14 +33,6 @@
 #include "ambuild.h"
 #include "pending.h"
 
-/*
- * Rows that are sampled, if the table has them: enough elements for a quantile
- * of magnitudes, enough rows for a mean.
- */
-#define OMEN_SAMPLE_ELEMENTS	2000000
-#define OMEN_MIN_SAMPLE_ROWS	1000
-#define OMEN_MAX_SAMPLE_ROWS	10000
-
 /* Blocks read for the sample at most, however few rows they have. */
 #define OMEN_SAMPLE_BLOCKS	4000
 
@@ -170,7 +162,7 @@ om_choose_frozen(OmenFrozen *frozen, Relation index,
 	 * vectors that are coded badly, and gets a slow index of his own.
 	 */
 	frozen->seed = UINT64CONST(0x6F6D656E76656331);
-	OmenChooseWidths(frozen);
+	OmenChooseWidths(frozen, options.edge_bits);
 }
 
 /*
@@ -227,8 +219,7 @@ om_sample(OmenBuildState *state)
 	uint32		bytes = state->frozen.dims * sizeof(float);
 	BlockSamplerData sampler;
 
-	state->wanted = Min(Max(OMEN_SAMPLE_ELEMENTS / state->frozen.dims,
-							OMEN_MIN_SAMPLE_ROWS), OMEN_MAX_SAMPLE_ROWS);
+	state->wanted = OmenSampleRows(&state->frozen);
 	om_report(state, OMEN_PROGRESS_SAMPLE, 0, state->wanted);
 	state->sample = OmenStoreAlloc(state->store, CurrentMemoryContext,
 								   mul_size(state->wanted, bytes));

@@ -48,9 +48,9 @@
  *	15 heap			Every row of the table that a snapshot sees and that is to
  *					be indexed has an entry (if heapallindexed).
  *
- * Up to OMEN_MAX_LEAKED blocks may belong to nobody, since a crash at the
- * first flush leaks a quantizer; and any number where the free list is full,
- * which gives up its smallest extents.
+ * The blocks of up to OMEN_MAX_LEAKS quantizers may belong to nobody, since a
+ * crash at the first flush leaks one; and any number where the free list is
+ * full, which gives up its smallest extents.
  *
  * The producer lock is held, so that nothing moves but the pending list,
  * which may get longer.  On a standby, replay cares for no such lock: there,
@@ -89,8 +89,8 @@
 #include "layout.h"
 #include "omen.h"
 
-/* Blocks that may belong to nobody. */
-#define OMEN_MAX_LEAKED		16
+/* Quantizers whose blocks may belong to nobody. */
+#define OMEN_MAX_LEAKS		16
 
 /* Findings that are shown; what is beyond is counted. */
 #define OMEN_MAX_FINDINGS	1000
@@ -410,6 +410,8 @@ om_check_space(OmenCheck *check)
 	BlockNumber end = Min(meta->nblocks, check->file_blocks);
 	BlockNumber block;
 	BlockNumber first = InvalidBlockNumber;
+	uint32		quantizer_pages = meta->frozen.width * sizeof(float) /
+		OMEN_PAGE_ROOM + 1;
 	uint32		nleaked = 0;
 	uint32		i;
 
@@ -435,7 +437,8 @@ om_check_space(OmenCheck *check)
 		if (nleaked++ == 0)
 			first = block;
 	}
-	if (nleaked > OMEN_MAX_LEAKED && meta->nfree < OMEN_MAX_FREE)
+	if (nleaked > OMEN_MAX_LEAKS * quantizer_pages &&
+		meta->nfree < OMEN_MAX_FREE)
 		om_fail(check, first, OMEN_CHECK_SPACE,
 				"%u blocks, of which this is the first, belong to nobody.",
 				nleaked);
@@ -480,20 +483,6 @@ om_check_meta(OmenCheck *check)
 	return true;
 }
 
-/* Bytes of a slot, as page.h describes it. */
-static Size
-om_slot_bytes(const OmenFrozen *frozen)
-{
-	Size		blocks = (frozen->degree + OMEN_LANES - 1) / OMEN_LANES;
-	Size		edges = 0;
-
-	if (frozen->metric != OMEN_METRIC_L1)
-		edges = OMEN_LANES * (sizeof(float) + sizeof(uint16)) +
-			OMEN_BLOCK_BYTES(frozen->edge_dims);
-	return sizeof(OmenSlotHead) + frozen->width +
-		blocks * (OMEN_LANES * sizeof(uint32) + edges);
-}
-
 /* Do the frozen parameters suit the index?  If so, derive the layout. */
 static bool
 om_check_frozen(OmenCheck *check)
@@ -525,12 +514,12 @@ om_check_frozen(OmenCheck *check)
 				frozen->chunk_size);
 		return false;
 	}
-	if (frozen->width < frozen->dims || frozen->width > OMEN_PAGE_ROOM ||
+	if (frozen->width < frozen->dims || frozen->width > OMEN_MAX_WIDTH ||
 		frozen->width % OMEN_CODE_GRANULE != 0 ||
 		(frozen->edge_dims == 0) != (frozen->metric == OMEN_METRIC_L1) ||
 		frozen->edge_dims > frozen->width ||
-		frozen->edge_dims % OMEN_CODE_GRANULE != 0 ||
-		om_slot_bytes(frozen) > OMEN_PAGE_ROOM)
+		frozen->edge_dims > OMEN_MAX_EDGE_BITS ||
+		frozen->edge_dims % OMEN_CODE_GRANULE != 0)
 	{
 		om_fail(check, OMEN_METAPAGE, OMEN_CHECK_FROZEN,
 				"Codes of %u dimensions, and of %u for edges, are not possible.",
@@ -697,7 +686,7 @@ static bool
 om_check_sizes(OmenCheck *check, const OmenSegmentData *segment)
 {
 	uint64		max_nodes = (uint64) check->file_blocks *
-		check->layout.slots_per_page;
+		check->layout.slots_per_page / check->layout.pages_per_slot;
 	uint64		max_tids = (uint64) check->file_blocks * OMEN_TIDS_PER_PAGE;
 	uint64		nblocks = 0;
 	bool		sound = true;
@@ -770,6 +759,34 @@ om_check_slot(OmenCheck *check, uint32 node, char *slot)
 	check->next_tid = (uint64) head->first_tid + head->ntids;
 }
 
+/* The slots of check->page, of which "node" is the first. */
+static void
+om_check_page_slots(OmenCheck *check, uint32 node)
+{
+	const OmenLayout *layout = &check->layout;
+	uint32		n = Min(check->segment->nnodes - node, layout->slots_per_page);
+	uint32		i;
+
+	om_check_used(check, (Size) n * layout->slot_size);
+	for (i = 0; i < n; i++)
+		om_check_slot(check, node + i,
+					  OmenPageGetSlot(layout, check->page.data, i));
+}
+
+/* A part of a slot that takes several pages; with the last, the slot. */
+static void
+om_check_slot_part(OmenCheck *check, uint32 node, uint32 part)
+{
+	const OmenLayout *layout = &check->layout;
+	Size		size = OmenPartSize(layout->slot_size, OMEN_PAGE_ROOM, part);
+
+	om_check_used(check, size);
+	memcpy(check->slot + part * OMEN_PAGE_ROOM,
+		   PageGetContents(check->page.data), size);
+	if (part + 1 == layout->pages_per_slot)
+		om_check_slot(check, node, check->slot);
+}
+
 static void
 om_check_slot_pages(OmenCheck *check)
 {
@@ -782,28 +799,28 @@ om_check_slot_pages(OmenCheck *check)
 	check->next_tid = 0;
 	for (p = 0; p < npages; p++)
 	{
-		uint32		node = p * layout->slots_per_page;
-		uint32		n = Min(segment->nnodes - node, layout->slots_per_page);
-		uint32		i;
+		uint32		part = p % layout->pages_per_slot;
+		uint32		node = p / layout->pages_per_slot *
+			layout->slots_per_page;
 
 		if (!om_get_page(check, om_segment_block(segment, p),
 						 OMEN_PAGE_SLOTS, segment->owner, p, 0))
 		{
 			complete = false;
+			p += layout->pages_per_slot - 1 - part;
 			continue;
 		}
-		om_check_used(check, (Size) n * layout->slot_size);
-		for (i = 0; i < n; i++)
+		if (!complete && part == 0)
 		{
-			char	   *slot = OmenPageGetSlot(layout, check->page.data, i);
-
-			if (!complete)
-			{
-				check->next_tid = ((OmenSlotHead *) slot)->first_tid;
-				complete = true;
-			}
-			om_check_slot(check, node + i, slot);
+			check->next_tid = ((OmenSlotHead *)
+							   OmenPageGetSlot(layout, check->page.data,
+											   0))->first_tid;
+			complete = true;
 		}
+		if (layout->pages_per_slot == 1)
+			om_check_page_slots(check, node);
+		else
+			om_check_slot_part(check, node, part);
 	}
 	if (complete && check->next_tid != segment->ntids)
 		om_fail(check, OMEN_METAPAGE, OMEN_CHECK_TIDS,
@@ -812,15 +829,16 @@ om_check_slot_pages(OmenCheck *check)
 }
 
 /*
- * Copy the first "size" bytes of a node's slot.  False if its page is not
- * what it should be, which was found out before.
+ * Copy a page's part of a node's slot, up to "size" bytes of the slot.  False
+ * if the page is not what it should be, which was found out before.
  */
 static bool
-om_load_slot(OmenCheck *check, uint32 node, char *slot, Size size)
+om_load_part(OmenCheck *check, uint32 node, uint32 part, char *slot, Size size)
 {
 	const OmenLayout *layout = &check->layout;
-	uint32		logical = node / layout->slots_per_page;
+	uint32		logical = OmenSlotLogical(layout, node) + part;
 	BlockNumber block = om_segment_block(check->segment, logical);
+	Size		offset = (Size) part * OMEN_PAGE_ROOM;
 	const OmenPageSpecial *special;
 	Buffer		buffer;
 	bool		found;
@@ -835,10 +853,23 @@ om_load_slot(OmenCheck *check, uint32 node, char *slot, Size size)
 		special->owner == check->segment->owner &&
 		special->logical == logical;
 	if (found)
-		memcpy(slot, OmenPageGetSlot(layout, BufferGetPage(buffer), node),
-			   size);
+		memcpy(slot + offset,
+			   OmenPageGetSlot(layout, BufferGetPage(buffer), node),
+			   Min(size - offset, OMEN_PAGE_ROOM));
 	UnlockReleaseBuffer(buffer);
 	return found;
+}
+
+/* Copy the first "size" bytes of a node's slot. */
+static bool
+om_load_slot(OmenCheck *check, uint32 node, char *slot, Size size)
+{
+	uint32		part;
+
+	for (part = 0; part * OMEN_PAGE_ROOM < size; part++)
+		if (!om_load_part(check, node, part, slot, size))
+			return false;
+	return true;
 }
 
 /*----------
@@ -985,7 +1016,6 @@ om_compare_entries(OmenCheck *check, char *block, uint32 n, bool *right)
 {
 	const OmenLayout *layout = &check->layout;
 	const uint32 *nodes = (uint32 *) block;
-	uint32		width = check->meta.frozen.width;
 
 	if (check->meta.frozen.metric != OMEN_METRIC_L1)
 		return om_compare_edges(check, check->mean, 0, nodes, n,
@@ -994,10 +1024,11 @@ om_compare_entries(OmenCheck *check, char *block, uint32 n, bool *right)
 								(uint16 *) (block + layout->entry_a_offset),
 								right);
 	if (!om_load_slot(check, nodes[0], check->neighbor,
-					  layout->code_offset + width))
+					  layout->code_offset + layout->entry_width))
 		return false;
 	*right = memcmp(block + layout->entry_code_offset,
-					OmenSlotCode(layout, check->neighbor), width) == 0;
+					OmenSlotCode(layout, check->neighbor),
+					layout->entry_width) == 0;
 	return true;
 }
 
@@ -1099,7 +1130,7 @@ om_check_graph(OmenCheck *check, uint32 first)
 		CHECK_FOR_INTERRUPTS();
 		node = queue[head++];
 		block = om_segment_block(segment,
-								 node / check->layout.slots_per_page);
+								 OmenSlotLogical(&check->layout, node));
 		if (!om_load_slot(check, node, check->slot, check->layout.slot_size) ||
 			!om_check_numbers(check, node, block))
 			continue;
@@ -1121,7 +1152,8 @@ om_check_graph(OmenCheck *check, uint32 first)
 		;
 	if (node < segment->nnodes)
 		om_fail(check,
-				om_segment_block(segment, node / check->layout.slots_per_page),
+				om_segment_block(segment,
+								 OmenSlotLogical(&check->layout, node)),
 				OMEN_CHECK_REACHABLE,
 				"%u nodes of segment %u, of which node %u is the first, cannot be reached from node %u.",
 				segment->nnodes - tail, segment->owner, node, first);
@@ -1149,24 +1181,29 @@ om_check_segment(OmenCheck *check, const OmenSegmentData *segment)
  *----------
  */
 
-/* The rows of the pending page in check->page. */
+/*
+ * The rows of the pending page in check->page, or its part of a row that takes
+ * several pages.
+ */
 static void
-om_check_pending_rows(OmenCheck *check, bool last)
+om_check_pending_rows(OmenCheck *check, uint32 part, bool last)
 {
 	const OmenLayout *layout = &check->layout;
 	uint32		nrows = OmenPageGetPending(check->page.data)->nrows;
+	uint32		full = part == 0 ? layout->pending_rows_per_page : 0;
+	Size		size = (Size) nrows * layout->pending_row_size;
 	uint32		i;
 
-	if (nrows == 0 || nrows > layout->pending_rows_per_page ||
-		(!last && nrows < layout->pending_rows_per_page))
+	if (nrows > full || (nrows < full && (nrows == 0 || !last)))
 	{
 		om_fail(check, check->block, OMEN_CHECK_PENDING,
 				"A page that is %sthe last has %u rows; a full one has %u.",
-				last ? "" : "not ", nrows, layout->pending_rows_per_page);
+				last ? "" : "not ", nrows, full);
 		return;
 	}
-	om_check_used(check, sizeof(OmenPendingHead) +
-				  (Size) nrows * layout->pending_row_size);
+	if (layout->pending_pages_per_row > 1)
+		size = OmenPartSize(layout->pending_row_size, OMEN_PENDING_ROOM, part);
+	om_check_used(check, sizeof(OmenPendingHead) + size);
 	for (i = 0; i < nrows; i++)
 		om_check_tid(check, OmenPageGetPendingRow(layout, check->page.data, i),
 					 OMEN_CHECK_PENDING);
@@ -1193,7 +1230,9 @@ om_check_stripe(OmenCheck *check, const OmenPendingData *list, int number,
 						 number * OMEN_MAX_STRIPE_PAGES + page,
 						 page + 1 == stripe->npages ? allowed : 0))
 			return;
-		om_check_pending_rows(check, page + 1 == stripe->npages);
+		om_check_pending_rows(check,
+							  page % check->layout.pending_pages_per_row,
+							  page + 1 == stripe->npages);
 		last = block;
 		block = OmenPageGetPending(check->page.data)->next;
 	}
@@ -1214,7 +1253,8 @@ om_check_list(OmenCheck *check, const OmenPendingData *list, bool sealed)
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 	{
 		if (list->stripes[i].npages > (list->owner != 0 ?
-									   OMEN_MAX_STRIPE_PAGES : 0))
+									   OMEN_MAX_STRIPE_PAGES : 0) ||
+			list->stripes[i].npages % check->layout.pending_pages_per_row != 0)
 			om_fail(check, OMEN_METAPAGE, OMEN_CHECK_PENDING,
 					"Stripe %d of owner %u cannot have %u pages.",
 					i, list->owner, list->stripes[i].npages);

@@ -35,9 +35,6 @@
 /* Share of dead rows above which VACUUM rewrites a segment. */
 #define OMEN_MAX_DEAD_SHARE	0.2
 
-/* Rows that a quantizer is trained from. */
-#define OMEN_TRAINING_ROWS	10000
-
 /* Everything that a compaction works on. */
 typedef struct OmenCompaction
 {
@@ -270,38 +267,27 @@ static OmenQuantizer *
 om_train_from_sealed(OmenCompaction *compaction)
 {
 	const OmenFrozen *frozen = &compaction->cache->frozen;
-	const OmenLayout *layout = &compaction->cache->layout;
+	uint32		wanted = OmenSampleRows(frozen);
 	OmenPendingWalk walk;
-	Buffer		buffer;
+	const OmenTid *row;
 	bool		retired;
 	float	   *sample;
 	uint32		n = 0;
-	uint32		row;
 	OmenQuantizer *quantizer;
 
-	sample = palloc_extended(mul_size(OMEN_TRAINING_ROWS,
+	sample = palloc_extended(mul_size(wanted,
 									  mul_size(frozen->dims, sizeof(float))),
 							 MCXT_ALLOC_HUGE);
 	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
-	while ((buffer = OmenNextPendingPage(compaction->index, compaction->cache,
-										 &walk, BUFFER_LOCK_SHARE,
-										 &retired)) != InvalidBuffer)
+	while (n < wanted &&
+		   (row = OmenNextPendingRow(compaction->index, compaction->cache,
+									 &walk, &retired)) != NULL)
 	{
-		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
-												buffer);
-
-		for (row = 0; row < nrows && n < OMEN_TRAINING_ROWS; row++)
-		{
-			OmenTid    *tid = OmenPageGetPendingRow(layout,
-													BufferGetPage(buffer),
-													row);
-			float	   *x = sample + (Size) n * frozen->dims;
-
-			OmenElementsToFloats(frozen, OmenPendingRowVector(tid), x);
-			n++;
-		}
-		UnlockReleaseBuffer(buffer);
+		OmenElementsToFloats(frozen, OmenPendingRowVector(row),
+							 sample + (Size) n * frozen->dims);
+		n++;
 	}
+	OmenEndPendingWalk(&walk);
 	quantizer = OmenCreateQuantizer(compaction->index, frozen, sample, n);
 	pfree(sample);
 	return quantizer;
@@ -311,34 +297,25 @@ om_train_from_sealed(OmenCompaction *compaction)
 static void
 om_read_sealed(OmenCompaction *compaction)
 {
-	const OmenLayout *layout = &compaction->cache->layout;
 	OmenPendingWalk walk;
-	Buffer		buffer;
+	const OmenTid *row;
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
-	while ((buffer = OmenNextPendingPage(compaction->index, compaction->cache,
-										 &walk, BUFFER_LOCK_SHARE,
-										 &retired)) != InvalidBuffer)
+	while ((row = OmenNextPendingRow(compaction->index, compaction->cache,
+									 &walk, &retired)) != NULL)
 	{
-		uint32		nrows = OmenPendingPageRows(compaction->index, layout,
-												buffer);
-		uint32		row;
+		ItemPointerData tid = row->tid;
+		OmenCodeInfo info;
 
-		for (row = 0; row < nrows; row++)
+		if (OmenEncode(compaction->quantizer, OmenPendingRowVector(row),
+					   OmenNextCode(compaction->rows), &info))
+			OmenAddRow(compaction->rows, &info, &tid);
+		if (walk.row == walk.nrows)
 		{
-			OmenTid    *tid = OmenPageGetPendingRow(layout,
-													BufferGetPage(buffer),
-													row);
-			OmenCodeInfo info;
-
-			if (!(tid->flags & OMEN_TID_DEAD) &&
-				OmenEncode(compaction->quantizer, OmenPendingRowVector(tid),
-						   OmenNextCode(compaction->rows), &info))
-				OmenAddRow(compaction->rows, &info, &tid->tid);
+			OmenEndPendingWalk(&walk);
+			om_tick(compaction);
 		}
-		UnlockReleaseBuffer(buffer);
-		om_tick(compaction);
 	}
 	if (retired)
 		elog(ERROR, "sealed pending list vanished");
@@ -387,50 +364,57 @@ om_read_tids(OmenCompaction *compaction, const OmenSegmentData *segment)
 	return tids;
 }
 
-/* Take over the codes of a segment, with those of their rows that live. */
+/* Take over the code in a slot, with those of its node's rows that live. */
+static void
+om_take_slot(OmenCompaction *compaction, const OmenSegmentData *segment,
+			 const OmenTid *tids, uint32 node, const char *slot)
+{
+	const OmenLayout *layout = &compaction->cache->layout;
+	const OmenSlotHead *head = (const OmenSlotHead *) slot;
+	OmenCodeInfo info = {head->norm2, head->error, head->excess};
+	uint32		i;
+
+	if (head->first_tid > segment->ntids ||
+		head->ntids > segment->ntids - head->first_tid)
+		OmenReportDamage(compaction->index,
+						 OmenExtentBlock(segment->extents, segment->nextents,
+										 OmenSlotLogical(layout, node)),
+						 "A node has TIDs that do not exist.");
+	for (i = 0; i < head->ntids; i++)
+	{
+		ItemPointerData tid = tids[head->first_tid + i].tid;
+
+		if (tids[head->first_tid + i].flags & OMEN_TID_DEAD)
+			continue;
+		memcpy(OmenNextCode(compaction->rows), OmenSlotCode(layout, slot),
+			   compaction->rows->width);
+		OmenAddRow(compaction->rows, &info, &tid);
+	}
+}
+
+/* Take over the codes of a segment. */
 static void
 om_read_segment(OmenCompaction *compaction, const OmenSegmentData *segment)
 {
-	const OmenLayout *layout = &compaction->cache->layout;
 	OmenTid    *tids = om_read_tids(compaction, segment);
-	uint32		npages = OmenSlotPages(layout, segment);
-	uint32		p;
+	char	   *copy = palloc(compaction->cache->layout.slot_size);
+	uint32		node;
 
-	for (p = 0; p < npages; p++)
+	for (node = 0; node < segment->nnodes; node++)
 	{
-		Buffer		buffer = om_read_segment_page(compaction, segment,
-												  OMEN_PAGE_SLOTS, p);
-		uint32		node = p * layout->slots_per_page;
-		uint32		last = Min(node + layout->slots_per_page,
-							   segment->nnodes);
+		Buffer		buffer;
+		char	   *slot;
 
-		for (; node < last; node++)
-		{
-			char	   *slot = OmenPageGetSlot(layout, BufferGetPage(buffer),
-											   node);
-			OmenSlotHead *head = (OmenSlotHead *) slot;
-			OmenCodeInfo info = {head->norm2, head->error, head->excess};
-			uint32		i;
-
-			if (head->first_tid > segment->ntids ||
-				head->ntids > segment->ntids - head->first_tid)
-				OmenReportDamage(compaction->index,
-								 BufferGetBlockNumber(buffer),
-								 "A node has TIDs that do not exist.");
-			for (i = 0; i < head->ntids; i++)
-			{
-				OmenTid    *tid = &tids[head->first_tid + i];
-
-				if (tid->flags & OMEN_TID_DEAD)
-					continue;
-				memcpy(OmenNextCode(compaction->rows),
-					   OmenSlotCode(layout, slot), layout->neighbors_offset -
-					   layout->code_offset);
-				OmenAddRow(compaction->rows, &info, &tid->tid);
-			}
-		}
-		UnlockReleaseBuffer(buffer);
+		om_tick(compaction);
+		slot = OmenReadSlot(compaction->index, compaction->cache, segment,
+							node, copy, &buffer);
+		if (slot == NULL)
+			elog(ERROR, "segment vanished");
+		om_take_slot(compaction, segment, tids, node, slot);
+		if (BufferIsValid(buffer))
+			UnlockReleaseBuffer(buffer);
 	}
+	pfree(copy);
 	OmenStoreFree(compaction->rows->store, tids);
 }
 

@@ -22,7 +22,7 @@
 #include "omen.h"
 #include "pending.h"
 
-#define OMEN_INFO_COLUMNS	11
+#define OMEN_INFO_COLUMNS	12
 
 /*
  * Copy the metapage and count the lists that it names, until no flush comes
@@ -72,19 +72,21 @@ om_put_segment(FunctionCallInfo fcinfo, const OmenMetaData *meta,
 	values[5] = Int64GetDatum(pages);
 	values[6] = Int64GetDatum(pages * BLCKSZ);
 	values[7] = Int32GetDatum(meta->frozen.degree);
-	values[8] = Int64GetDatum(segment->ndirectory);
-	values[9] = TimestampTzGetDatum(segment->born);
-	values[10] = Int32GetDatum(meta->version);
+	values[8] = Int32GetDatum(meta->frozen.edge_dims);
+	values[9] = Int64GetDatum(segment->ndirectory);
+	values[10] = TimestampTzGetDatum(segment->born);
+	values[11] = Int32GetDatum(meta->version);
 	om_put_info(fcinfo, values, nulls);
 }
 
-/* A pending row has no graph: no nodes, degree, entries, nor date. */
+/* A pending row has no graph: no nodes, edges, entries, nor date. */
 static void
 om_put_pending(FunctionCallInfo fcinfo, const OmenMetaData *meta,
 			   const OmenPendingCounts *counts)
 {
 	static const bool nulls[OMEN_INFO_COLUMNS] = {
-		false, true, false, true, false, false, false, true, true, true, false
+		false, true, false, true, false, false, false, true, true, true, true,
+		false
 	};
 	Datum		values[OMEN_INFO_COLUMNS] = {0};
 
@@ -93,7 +95,7 @@ om_put_pending(FunctionCallInfo fcinfo, const OmenMetaData *meta,
 	values[4] = Int64GetDatum(counts->dead);
 	values[5] = Int64GetDatum(counts->pages);
 	values[6] = Int64GetDatum(counts->pages * BLCKSZ);
-	values[10] = Int32GetDatum(meta->version);
+	values[11] = Int32GetDatum(meta->version);
 	om_put_info(fcinfo, values, nulls);
 }
 
@@ -102,7 +104,7 @@ PG_FUNCTION_INFO_V1(omen_index_info);
 /*
  * omen_index_info(index regclass) returns setof (kind text, number bigint,
  * rows bigint, nodes bigint, dead bigint, pages bigint, bytes bigint, degree
- * integer, entries bigint, born timestamptz, format integer)
+ * integer, edge_bits integer, entries bigint, born timestamptz, format integer)
  *
  * No row if there is no such relation, or not any more: so the view
  * omen_indexes does not mind an index that is dropped meanwhile.

@@ -7,9 +7,9 @@
  * code of one bit a dimension.  The number of dimensions of those short codes
  * is free: after a random rotation the first c of D dimensions are a random
  * projection, so that c may be less than D (RaBitQ: Gao and Long, SIGMOD
- * 2024; inline neighbour codes: SymphonyQG, SIGMOD 2025).  We choose the
- * smallest c that searches well for the dimension, and then raise it as far
- * as the page has room anyway.
+ * 2024; inline neighbour codes: SymphonyQG, SIGMOD 2025).  We choose a c that
+ * searches about as well as any larger one, and then raise it as far as the
+ * page has room anyway.
  *
  * L1 distance survives no rotation, and no such codes are known for it.  There
  * a slot holds code and neighbours alone, which are read in slots of their own.
@@ -21,8 +21,12 @@
 #include "layout.h"
 #include "omen.h"
 
-/* Edge codes of few dimensions search badly: measured, see src/README. */
-#define OMEN_MIN_EDGE_DIMS	64
+/* What fits a page of a code, and comes in whole granules. */
+#define OMEN_MAX_ENTRY_WIDTH \
+	((OMEN_PAGE_ROOM - sizeof(uint32)) / OMEN_CODE_GRANULE * OMEN_CODE_GRANULE)
+
+/* A page to each node has room for more bits than are worth reading. */
+#define OMEN_MAX_WANTED_BITS	1024
 
 /*
  * A code of few dimensions is spread over more, which raises its resolution.
@@ -44,10 +48,8 @@ om_wanted_edge_dims(uint32 width)
 	if (width <= 256)
 		return width;
 	if (width <= 448)
-		return 256;
-	if (width <= 1024)
-		return 384;
-	return 512;
+		return 224;
+	return 384;
 }
 
 /*
@@ -80,35 +82,49 @@ om_slot_size(uint32 width, uint32 edge_dims, uint32 degree)
 					 lanes / OMEN_LANES * OMEN_BLOCK_BYTES(edge_dims));
 }
 
+/* Either several slots share a page, or several pages make up a slot. */
+static uint32
+om_slots_per_page(Size slot_size)
+{
+	return Max(OMEN_PAGE_ROOM / slot_size, 1);
+}
+
+static uint32
+om_pages_per_slot(Size slot_size)
+{
+	return (slot_size + OMEN_PAGE_ROOM - 1) / OMEN_PAGE_ROOM;
+}
+
+/* Would slots with longer edge codes take more pages? */
+static bool
+om_takes_more_pages(const OmenFrozen *frozen, uint32 edge_dims, uint32 longer)
+{
+	Size		size = om_slot_size(frozen->width, edge_dims, frozen->degree);
+	Size		larger = om_slot_size(frozen->width, longer, frozen->degree);
+
+	return om_pages_per_slot(larger) > om_pages_per_slot(size) ||
+		om_slots_per_page(larger) < om_slots_per_page(size);
+}
+
 void
-OmenChooseWidths(OmenFrozen *frozen)
+OmenChooseWidths(OmenFrozen *frozen, uint32 edge_bits)
 {
 	bool		l1 = frozen->metric == OMEN_METRIC_L1;
 	bool		lift = frozen->metric == OMEN_METRIC_IP;
 	uint32		width = l1 ? om_l1_width(frozen->dims) :
 		om_code_width(frozen->dims + (lift ? 1 : 0));
-	uint32		edge_dims = l1 ? 0 : om_wanted_edge_dims(width);
-	Size		per_page;
-
-	while (edge_dims > OMEN_MIN_EDGE_DIMS &&
-		   om_slot_size(width, edge_dims, frozen->degree) > OMEN_PAGE_ROOM)
-		edge_dims -= OMEN_CODE_GRANULE;
-
-	per_page = OMEN_PAGE_ROOM / om_slot_size(width, edge_dims, frozen->degree);
-	if (per_page == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%u neighbours of a vector of %u dimensions do not fit a page",
-						frozen->degree, frozen->dims),
-				 errhint("Use a smaller value for the storage parameter \"m\".")));
-
-	while (!l1 && edge_dims < width &&
-		   om_slot_size(width, edge_dims + OMEN_CODE_GRANULE,
-						frozen->degree) * per_page <= OMEN_PAGE_ROOM)
-		edge_dims += OMEN_CODE_GRANULE;
+	uint32		edge_dims;
 
 	frozen->width = width;
-	frozen->edge_dims = edge_dims;
+	if (edge_bits > 0)
+		edge_dims = Min(width, TYPEALIGN(OMEN_CODE_GRANULE, edge_bits));
+	else
+		edge_dims = om_wanted_edge_dims(width);
+	while (edge_bits == 0 && edge_dims < Min(width, OMEN_MAX_WANTED_BITS) &&
+		   !om_takes_more_pages(frozen, edge_dims,
+								edge_dims + OMEN_CODE_GRANULE))
+		edge_dims += OMEN_CODE_GRANULE;
+	frozen->edge_dims = l1 ? 0 : edge_dims;
 }
 
 /* The directory: entries are coded like neighbours, or are codes. */
@@ -119,7 +135,9 @@ om_lay_out_entries(const OmenFrozen *frozen, OmenLayout *layout)
 	{
 		layout->entries_per_block = 1;
 		layout->entry_code_offset = sizeof(uint32);
-		layout->entry_block_size = layout->entry_code_offset + frozen->width;
+		layout->entry_width = Min(frozen->width, OMEN_MAX_ENTRY_WIDTH);
+		layout->entry_block_size = layout->entry_code_offset +
+			layout->entry_width;
 	}
 	else
 	{
@@ -144,8 +162,9 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 
 	/* A damaged metapage must not make us compute nonsense. */
 	if (frozen->width == 0 || frozen->width % OMEN_CODE_GRANULE != 0 ||
-		frozen->width > OMEN_PAGE_ROOM ||
+		frozen->width > OMEN_MAX_WIDTH ||
 		(frozen->edge_dims == 0) != (frozen->metric == OMEN_METRIC_L1) ||
+		frozen->edge_dims > OMEN_MAX_EDGE_BITS ||
 		frozen->edge_dims % OMEN_CODE_GRANULE != 0 ||
 		frozen->edge_dims > frozen->width ||
 		frozen->dims == 0 || frozen->dims > frozen->width ||
@@ -153,9 +172,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 		(frozen->element != OMEN_ELEMENT_FLOAT &&
 		 frozen->element != OMEN_ELEMENT_HALF) ||
 		frozen->metric < OMEN_METRIC_L2 ||
-		frozen->metric > OMEN_METRIC_L1 ||
-		om_slot_size(frozen->width, frozen->edge_dims, frozen->degree) >
-		OMEN_PAGE_ROOM)
+		frozen->metric > OMEN_METRIC_L1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("omen index has impossible parameters in its metapage"),
@@ -171,7 +188,8 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 	layout->a_offset = layout->edges_offset + edges;
 	layout->slot_size = om_slot_size(frozen->width, frozen->edge_dims,
 									 frozen->degree);
-	layout->slots_per_page = OMEN_PAGE_ROOM / layout->slot_size;
+	layout->slots_per_page = om_slots_per_page(layout->slot_size);
+	layout->pages_per_slot = om_pages_per_slot(layout->slot_size);
 
 	om_lay_out_entries(frozen, layout);
 	element = frozen->element == OMEN_ELEMENT_FLOAT ?
@@ -179,12 +197,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 	layout->vector_size = frozen->dims * element;
 	layout->pending_row_size = MAXALIGN(sizeof(OmenTid) + layout->vector_size);
 	layout->pending_rows_per_page =
-		(OMEN_PAGE_ROOM - sizeof(OmenPendingHead)) / layout->pending_row_size;
-
-	if (layout->entry_blocks_per_page == 0 ||
-		layout->pending_rows_per_page == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("vectors of %u dimensions do not fit a page",
-						frozen->dims)));
+		Max(OMEN_PENDING_ROOM / layout->pending_row_size, 1);
+	layout->pending_pages_per_row =
+		(layout->pending_row_size + OMEN_PENDING_ROOM - 1) / OMEN_PENDING_ROOM;
 }

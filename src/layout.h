@@ -18,7 +18,8 @@ typedef struct OmenLayout
 
 	/* slots: offsets from the head */
 	uint32		slot_size;
-	uint32		slots_per_page;
+	uint32		slots_per_page; /* 1 if a slot takes several pages */
+	uint32		pages_per_slot; /* 1 if a page holds several slots */
 	uint32		code_offset;
 	uint32		neighbors_offset;
 	uint32		t_offset;
@@ -33,18 +34,23 @@ typedef struct OmenLayout
 	uint32		entry_edges_offset;
 	uint32		entry_a_offset;
 	uint32		entry_code_offset;	/* L1 */
+	uint32		entry_width;	/* L1: bytes of the code that are there */
 
 	/* pending pages */
 	uint32		vector_size;	/* bytes of the elements of one vector */
 	uint32		pending_row_size;
-	uint32		pending_rows_per_page;
+	uint32		pending_rows_per_page;	/* 1 if a row takes several */
+	uint32		pending_pages_per_row;	/* 1 if a page holds several */
 } OmenLayout;
 
 /*
- * Fill in frozen->width and frozen->edge_dims from frozen->metric, ->dims and
- * ->degree.  Raises an error if no slot fits a page.
+ * Fill in frozen->width and frozen->edge_dims from frozen->dims, ->metric
+ * (inner product may add a dimension) and ->degree.  Edge codes have
+ * "edge_bits" bits, rounded up to what codes come in, but no more than the
+ * vector's code has dimensions; or, if edge_bits is 0, as many as are worth
+ * their space.
  */
-extern void OmenChooseWidths(OmenFrozen *frozen);
+extern void OmenChooseWidths(OmenFrozen *frozen, uint32 edge_bits);
 
 /* Derive the layout.  Raises an error if the parameters are impossible. */
 extern void OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout);
@@ -54,7 +60,7 @@ static inline uint32
 OmenSlotPages(const OmenLayout *layout, const OmenSegmentData *segment)
 {
 	return (segment->nnodes + layout->slots_per_page - 1) /
-		layout->slots_per_page;
+		layout->slots_per_page * layout->pages_per_slot;
 }
 
 static inline uint32
@@ -84,6 +90,20 @@ OmenSegmentPages(const OmenLayout *layout, const OmenSegmentData *segment)
 {
 	return OmenSlotPages(layout, segment) + OmenTidPages(segment) +
 		OmenDirectoryPages(layout, segment);
+}
+
+/* The first page of a node's slot. */
+static inline uint32
+OmenSlotLogical(const OmenLayout *layout, uint32 node)
+{
+	return node / layout->slots_per_page * layout->pages_per_slot;
+}
+
+/* Bytes of a slot, or of a pending row, that are on its page number "part". */
+static inline uint32
+OmenPartSize(uint32 size, uint32 room, uint32 part)
+{
+	return Min(size - part * room, room);
 }
 
 /* A node's slot on its page, and the parts of a slot. */
@@ -127,6 +147,7 @@ OmenPageGetPendingRow(const OmenLayout *layout, Page page, uint32 row)
 						(Size) row * layout->pending_row_size);
 }
 
-#define OmenPendingRowVector(row) ((char *) (row) + sizeof(OmenTid))
+#define OmenPendingRowVector(row) \
+	((void *) ((char *) (row) + sizeof(OmenTid)))
 
 #endif							/* OMEN_LAYOUT_H */

@@ -55,6 +55,7 @@ typedef struct OmenOptions
 	int			m;
 	int			ef_construction;
 	int			chunk_size;
+	int			edge_bits;		/* 0: as suits the dimensions */
 } OmenOptions;
 
 #define OMEN_DEFAULT_M				16
@@ -66,6 +67,11 @@ typedef struct OmenOptions
 #define OMEN_DEFAULT_CHUNK_SIZE		5000
 #define OMEN_MIN_CHUNK_SIZE			256
 #define OMEN_MAX_CHUNK_SIZE			65536
+
+/* Dimensions that vectors, and so codes, may have; and bits of edge codes. */
+#define OMEN_MAX_DIMS				16000
+#define OMEN_MAX_WIDTH				(OMEN_MAX_DIMS / 8 * 9 + OMEN_CODE_GRANULE)
+#define OMEN_MAX_EDGE_BITS			2048
 
 /* Fewer rows than this are never a graph: they are scanned exactly. */
 #define OMEN_FLAT_ROWS				1000

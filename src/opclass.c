@@ -19,10 +19,6 @@
 #include "compat.h"
 #include "omen.h"
 
-/* What a pending page can hold. */
-#define OMEN_VECTOR_MAX_DIMS	2000
-#define OMEN_HALFVEC_MAX_DIMS	4000
-
 /*
  * The support function of an operator class: takes and gives "internal", so
  * that it cannot be called from SQL.
@@ -38,22 +34,22 @@ name(PG_FUNCTION_ARGS) \
 extern int	no_such_variable
 
 OMEN_SUPPORT_FUNCTION(omen_vector_l2_support, OMEN_METRIC_L2,
-					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+					  OMEN_ELEMENT_FLOAT, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_vector_ip_support, OMEN_METRIC_IP,
-					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+					  OMEN_ELEMENT_FLOAT, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_vector_cosine_support, OMEN_METRIC_COSINE,
-					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+					  OMEN_ELEMENT_FLOAT, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_halfvec_l2_support, OMEN_METRIC_L2,
-					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+					  OMEN_ELEMENT_HALF, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_halfvec_ip_support, OMEN_METRIC_IP,
-					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+					  OMEN_ELEMENT_HALF, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_halfvec_cosine_support, OMEN_METRIC_COSINE,
-					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+					  OMEN_ELEMENT_HALF, OMEN_MAX_DIMS);
 
 OMEN_SUPPORT_FUNCTION(omen_vector_l1_support, OMEN_METRIC_L1,
-					  OMEN_ELEMENT_FLOAT, OMEN_VECTOR_MAX_DIMS);
+					  OMEN_ELEMENT_FLOAT, OMEN_MAX_DIMS);
 OMEN_SUPPORT_FUNCTION(omen_halfvec_l1_support, OMEN_METRIC_L1,
-					  OMEN_ELEMENT_HALF, OMEN_HALFVEC_MAX_DIMS);
+					  OMEN_ELEMENT_HALF, OMEN_MAX_DIMS);
 
 const OmenOpclass *
 OmenGetOpclass(Relation index)

@@ -100,6 +100,9 @@ OmenInitOptions(void)
 					  OMEN_DEFAULT_CHUNK_SIZE,
 					  OMEN_MIN_CHUNK_SIZE, OMEN_MAX_CHUNK_SIZE,
 					  AccessExclusiveLock);
+	add_int_reloption(om_relopt_kind, "edge_bits",
+					  "Bits that code a neighbor, 0 to choose them by the dimensions",
+					  0, 0, OMEN_MAX_EDGE_BITS, AccessExclusiveLock);
 
 	DefineCustomIntVariable("omen.ef_search",
 							"Sets the number of nearest candidates that a scan looks for.",
@@ -145,6 +148,7 @@ OmenRelOptions(Datum reloptions, bool validate)
 		{"ef_construction", RELOPT_TYPE_INT,
 		offsetof(OmenOptions, ef_construction)},
 		{"chunk_size", RELOPT_TYPE_INT, offsetof(OmenOptions, chunk_size)},
+		{"edge_bits", RELOPT_TYPE_INT, offsetof(OmenOptions, edge_bits)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, om_relopt_kind,
@@ -157,7 +161,7 @@ OmenGetOptions(Relation index)
 {
 	OmenOptions options = {
 		0, OMEN_DEFAULT_M, OMEN_DEFAULT_EF_CONSTRUCTION,
-		OMEN_DEFAULT_CHUNK_SIZE
+		OMEN_DEFAULT_CHUNK_SIZE, 0
 	};
 
 	if (index->rd_options != NULL)

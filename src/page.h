@@ -213,6 +213,9 @@ StaticAssertDecl(sizeof(OmenMetaData) <= OMEN_PAGE_ROOM,
  * where lanes is degree rounded up to a multiple of 16.  All distances are in
  * units of the quantizer's step.  For L1 distance a slot ends after the
  * neighbors: their distances are those of their codes.
+ *
+ * A slot that does not fit a page is cut at the ends of consecutive pages,
+ * which hold nothing else.
  */
 typedef struct OmenSlotHead
 {
@@ -251,10 +254,11 @@ StaticAssertDecl(sizeof(OmenTid) == 8, "OmenTid is padded");
  *
  * Lanes beyond the last entry hold node OMEN_NO_NODE.
  *
- * For L1 distance a block is one entry with its code:
+ * For L1 distance a block is one entry with its code, or as much of it as fits
+ * a page:
  *
  *	uint32 node
- *	int8   code[width]
+ *	int8   code[entry_width]
  */
 #define OMEN_NO_NODE	((uint32) 0xFFFFFFFF)
 
@@ -264,6 +268,9 @@ StaticAssertDecl(sizeof(OmenTid) == 8, "OmenTid is padded");
  * Contents: this head, then rows of pending_row_size bytes: an OmenTid, then
  * the vector's elements as in the column (float4 or half), MAXALIGNed.  A row
  * that VACUUM has removed has the flag OMEN_TID_DEAD.
+ *
+ * A row that does not fit a page is cut at the ends of consecutive pages of its
+ * list; the first has 1 row, the others 0.
  *----------
  */
 typedef struct OmenPendingHead
@@ -275,6 +282,9 @@ typedef struct OmenPendingHead
 StaticAssertDecl(sizeof(OmenPendingHead) == 8, "OmenPendingHead is padded");
 
 #define OmenPageGetPending(page) ((OmenPendingHead *) PageGetContents(page))
+
+/* Bytes of a pending page for rows. */
+#define OMEN_PENDING_ROOM	(OMEN_PAGE_ROOM - sizeof(OmenPendingHead))
 
 /* Its logical number: the stripe times this, plus the position therein. */
 #define OMEN_MAX_STRIPE_PAGES	((uint32) 1 << 28)

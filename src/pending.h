@@ -34,6 +34,13 @@ typedef struct OmenPendingWalk
 	int			stripe;
 	uint32		page;			/* position within the stripe */
 	BlockNumber block;			/* of the page */
+	uint64		nread;			/* pages so far */
+
+	/* for OmenNextPendingRow */
+	Buffer		buffer;			/* the page at hand, locked */
+	uint32		row;			/* the next one there */
+	uint32		nrows;
+	char	   *copy;			/* of a row that takes several pages */
 } OmenPendingWalk;
 
 extern void OmenStartPendingWalk(OmenPendingWalk *walk,
@@ -49,10 +56,23 @@ extern Buffer OmenNextPendingPage(Relation index, OmenCache *cache,
 								  bool *retired);
 
 /*
- * The rows of a pending page, checked against its size.
+ * The rows that begin on a pending page, checked against its size.
  */
 extern uint32 OmenPendingPageRows(Relation index, const OmenLayout *layout,
 								  Buffer buffer);
+
+/*
+ * The next row that is not dead, with its elements behind it; NULL at the end,
+ * or (with *retired set) if the list was retired meanwhile.  A row is valid
+ * until the next call; until then its page stays locked in shared mode, unless
+ * the row takes several pages and was put together in memory.
+ */
+extern const OmenTid *OmenNextPendingRow(Relation index, OmenCache *cache,
+										 OmenPendingWalk *walk,
+										 bool *retired);
+
+/* Unlock what a walk by rows holds, if it is not to be walked to its end. */
+extern void OmenEndPendingWalk(OmenPendingWalk *walk);
 
 /* Rows of a list, dead ones included, and its pages. */
 typedef struct OmenPendingCounts

@@ -38,8 +38,11 @@
 /* Norms that differ by less than this share count as equal. */
 #define OMEN_EQUAL_NORMS	0.02
 
-/* Relative error to be allowed for sums of floats made elsewhere. */
-#define OMEN_FLOAT_SLACK	1e-5
+/*
+ * Relative error to be allowed for sums of floats: what rotations add up to, or
+ * what an operator that adds up all dimensions one by one may be wrong by.
+ */
+#define OMEN_FLOAT_SLACK(dims)	Max(1e-5, (dims) * 0x1p-24)
 
 /*
  * Squared lengths between which sums of squares of floats neither overflow nor
@@ -49,6 +52,14 @@
 #define OMEN_MIN_NORM2	1e-30
 #define OMEN_MAX_NORM2	1e30
 #define OMEN_LOST_PRODUCT	1e-37
+
+/*
+ * Vectors of a sample: enough elements for a quantile of magnitudes, enough
+ * vectors for a mean.
+ */
+#define OMEN_SAMPLE_ELEMENTS	2000000
+#define OMEN_MIN_SAMPLE_ROWS	1000
+#define OMEN_MAX_SAMPLE_ROWS	10000
 
 /*
  * L1: what float rounding may change in a byte of a code, in steps, from its
@@ -134,6 +145,7 @@ OmenMakeQuantizer(const OmenFrozen *frozen, void *memory)
 	memset(memory, 0, OmenQuantizerSize(frozen));
 	quantizer->frozen = *frozen;
 	quantizer->step = 1.0f;
+	quantizer->slack = OMEN_FLOAT_SLACK(frozen->dims);
 	quantizer->mean = (float *) ((char *) memory +
 								 MAXALIGN(sizeof(OmenQuantizer)));
 	quantizer->scratch = quantizer->mean + width;
@@ -304,6 +316,13 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 	}
 	pfree(bins);
 	quantizer->step = OmenClampStep(om_bin_float(bin) / OMEN_CODE_MAX);
+}
+
+uint32
+OmenSampleRows(const OmenFrozen *frozen)
+{
+	return Min(Max(OMEN_SAMPLE_ELEMENTS / frozen->dims, OMEN_MIN_SAMPLE_ROWS),
+			   OMEN_MAX_SAMPLE_ROWS);
 }
 
 /* All metrics but L1. */
@@ -594,7 +613,7 @@ om_prepare_rotated(OmenQuantizer *quantizer, uint32 edge_dims,
 		finite = finite && fabsf(x[i]) < 1e18f;
 	}
 	query->mean_dot = mean_dot / quantizer->step / quantizer->step;
-	query->slack = OMEN_FLOAT_SLACK *
+	query->slack = quantizer->slack *
 		(query->norm + quantizer->mean_norm / quantizer->step);
 
 	/* A query too large for floats: every bound becomes trivial. */
@@ -663,7 +682,7 @@ om_bound_product(const OmenQuantizer *quantizer, const OmenQuery *query,
 		omen_kernels->code_dot(quantizer->frozen.width, query->mean, code);
 	error = query->norm * info->error +
 		(query->error + query->mean_error) * length +
-		OMEN_FLOAT_SLACK * query->norm *
+		quantizer->slack * query->norm *
 		(length + quantizer->mean_norm / quantizer->step) + query->slack;
 	product = -(product + error) * quantizer->step * quantizer->step /
 		query->factor - OMEN_LOST_PRODUCT;
@@ -685,12 +704,12 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
 
 	/* In steps. */
 	bound = sqrt(Max(distance, 0)) - query->error - info->error -
-		query->slack - OMEN_FLOAT_SLACK * sqrt(info->norm2);
+		query->slack - quantizer->slack * sqrt(info->norm2);
 	bound = Max(bound, 0) * quantizer->step;
 	if (quantizer->frozen.metric == OMEN_METRIC_L2)
 		return bound * bound < OMEN_MIN_NORM2 ? 0 :
-			bound * (1.0 - OMEN_FLOAT_SLACK);
-	return Max(bound * bound / 2 - OMEN_FLOAT_SLACK, 0);
+			bound * (1.0 - quantizer->slack);
+	return Max(bound * bound / 2 - quantizer->slack, 0);
 }
 
 /*

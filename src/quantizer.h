@@ -21,6 +21,7 @@ typedef struct OmenQuantizer
 	OmenRotation rotation;
 	float	   *mean;			/* width floats: see OmenQuantizerData */
 	double		mean_norm;
+	double		slack;			/* relative error of sums of floats */
 	float	   *scratch;		/* width floats */
 
 	/* L1, see OmenInitL1; in steps */
@@ -73,6 +74,9 @@ extern void OmenElementsToFloats(const OmenFrozen *frozen,
 extern Size OmenQuantizerSize(const OmenFrozen *frozen);
 extern OmenQuantizer *OmenMakeQuantizer(const OmenFrozen *frozen,
 										void *memory);
+
+/* Vectors that a quantizer is to be trained from, if there are as many. */
+extern uint32 OmenSampleRows(const OmenFrozen *frozen);
 
 /*
  * Learn mean, step and (for inner product) the norm to lift to, from n

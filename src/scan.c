@@ -310,38 +310,25 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 				const OmenPendingData *pending)
 {
 	OmenPendingWalk walk;
-	Buffer		buffer;
+	const OmenTid *row;
 	bool		retired;
 
 	OmenStartPendingWalk(&walk, pending);
-	while ((buffer = OmenNextPendingPage(index, cache, &walk,
-										 BUFFER_LOCK_SHARE,
-										 &retired)) != InvalidBuffer)
+	while ((row = OmenNextPendingRow(index, cache, &walk, &retired)) != NULL)
 	{
-		Page		page = BufferGetPage(buffer);
-		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
-		uint32		i;
+		OmenCandidate *candidate;
+		double		bound = 0;
 
-		so->counts.pages++;
-		for (i = 0; i < nrows; i++)
+		if (!so->all)
 		{
-			OmenTid    *row = OmenPageGetPendingRow(&cache->layout, page, i);
-			OmenCandidate *candidate;
-			double		bound = 0;
-
-			if (row->flags & OMEN_TID_DEAD)
-				continue;
-			if (!so->all)
-			{
-				bound = om_pending_bound(so, cache, OmenPendingRowVector(row));
-				so->counts.pending_rows++;
-			}
-			candidate = om_make_candidate(bound, -1);
-			candidate->tid = row->tid;
-			om_add_candidate(so, candidate);
+			bound = om_pending_bound(so, cache, OmenPendingRowVector(row));
+			so->counts.pending_rows++;
 		}
-		UnlockReleaseBuffer(buffer);
+		candidate = om_make_candidate(bound, -1);
+		candidate->tid = row->tid;
+		om_add_candidate(so, candidate);
 	}
+	so->counts.pages += walk.nread;
 	return !retired;
 }
 

@@ -266,13 +266,16 @@ om_prefetch_slot(OmenSearch *search, Relation index, OmenCache *cache,
 				 uint32 node, uint32 size)
 {
 	const OmenLayout *layout = &cache->layout;
+	uint32		part;
 
-	OmenPrefetch(index, &cache->hints,
-				 OmenExtentBlock(search->segment->extents,
-								 search->segment->nextents,
-								 OmenSlotLogical(layout, node)),
-				 SizeOfPageHeaderData +
-				 node % layout->slots_per_page * layout->slot_size, size);
+	for (part = 0; part * OMEN_PAGE_ROOM < size; part++)
+		OmenPrefetch(index, &cache->hints,
+					 OmenExtentBlock(search->segment->extents,
+									 search->segment->nextents,
+									 OmenSlotLogical(layout, node) + part),
+					 SizeOfPageHeaderData +
+					 node % layout->slots_per_page * layout->slot_size,
+					 OmenPartSize(size, OMEN_PAGE_ROOM, part));
 }
 
 static OmenVisited *
@@ -288,21 +291,24 @@ om_add_visited(OmenSearch *search)
 	return &search->visited[search->nvisited++];
 }
 
-/* Read a node's slot: the page locked in shared mode, or InvalidBuffer. */
-static Buffer
+/*
+ * Read a node's slot; NULL if the segment was retired.  The caller releases
+ * *buffer by om_release_slot.
+ */
+static char *
 om_read_slot(OmenSearch *search, Relation index, OmenCache *cache,
-			 uint32 node, char **slot)
+			 uint32 node, Buffer *buffer)
 {
-	Buffer		buffer;
+	search->npages += cache->layout.pages_per_slot;
+	return OmenReadSlot(index, cache, search->segment, node, search->copy,
+						buffer);
+}
 
-	buffer = OmenReadSegmentPage(index, cache, search->segment,
-								 OMEN_PAGE_SLOTS,
-								 OmenSlotLogical(&cache->layout, node),
-								 BUFFER_LOCK_SHARE);
-	search->npages++;
+static inline void
+om_release_slot(Buffer buffer)
+{
 	if (BufferIsValid(buffer))
-		*slot = OmenPageGetSlot(&cache->layout, BufferGetPage(buffer), node);
-	return buffer;
+		UnlockReleaseBuffer(buffer);
 }
 
 /*
@@ -337,7 +343,7 @@ om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
 	uint32		i;
 
 	memcpy(nodes, OmenSlotNeighbors(layout, slot), degree * sizeof(uint32));
-	UnlockReleaseBuffer(buffer);
+	om_release_slot(buffer);
 	for (i = 0; i < degree; i++)
 	{
 		uint32		node = nodes[i];
@@ -356,12 +362,12 @@ om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
 	{
 		float		distance;
 
-		buffer = om_read_slot(search, index, cache, nodes[i], &slot);
-		if (!BufferIsValid(buffer))
+		slot = om_read_slot(search, index, cache, nodes[i], &buffer);
+		if (slot == NULL)
 			return false;
 		distance = OmenCodeDistance(search->query, cache->frozen.width,
 									OmenSlotCode(layout, slot), 0);
-		UnlockReleaseBuffer(buffer);
+		om_release_slot(buffer);
 		om_push(search, om_frontier_key(distance, nodes[i]));
 	}
 	search->nestimates += n;
@@ -392,8 +398,8 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	double		distance;
 	float		limit;
 
-	buffer = om_read_slot(search, index, cache, node, &slot);
-	if (!BufferIsValid(buffer))
+	slot = om_read_slot(search, index, cache, node, &buffer);
+	if (slot == NULL)
 		return false;
 	head = (OmenSlotHead *) slot;
 	info.norm2 = head->norm2;
@@ -415,7 +421,7 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	if (search->query->l1)
 		return om_measure_neighbors(search, index, cache, buffer, slot);
 	om_expand(search, cache, slot, visited->distance, limit);
-	UnlockReleaseBuffer(buffer);
+	om_release_slot(buffer);
 	return true;
 }
 
@@ -434,7 +440,7 @@ om_estimate_entries(const OmenSearch *search, const OmenCache *cache,
 
 	if (query->l1)
 	{
-		estimates[0] = OmenCodeDistance(query, cache->frozen.width,
+		estimates[0] = OmenCodeDistance(query, layout->entry_width,
 										(const int8 *) block +
 										layout->entry_code_offset, 0);
 		return estimates[0] < limit;
@@ -518,6 +524,8 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
 
+	if (layout->pages_per_slot > 1)
+		search->copy = palloc(layout->slot_size);
 	search->maxfrontier = OMEN_FRONTIER_SIZE;
 	search->frontier = palloc(OMEN_FRONTIER_SIZE * sizeof(uint64));
 	search->maxvisited = OMEN_VISITED_SIZE;
@@ -561,12 +569,12 @@ om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 
 		if (i % OMEN_INTERRUPT_STEP == 0)
 			CHECK_FOR_INTERRUPTS();
-		buffer = om_read_slot(search, index, cache, search->visited[i].node,
-							  &slot);
-		if (!BufferIsValid(buffer))
+		slot = om_read_slot(search, index, cache, search->visited[i].node,
+							&buffer);
+		if (slot == NULL)
 			return false;
 		om_expand(search, cache, slot, search->visited[i].distance, limit);
-		UnlockReleaseBuffer(buffer);
+		om_release_slot(buffer);
 	}
 	return true;
 }

@@ -42,6 +42,7 @@ typedef struct OmenSearch
 	const OmenSegmentData *segment;
 	const OmenQuery *query;
 	uint32		ef;				/* nodes to visit whatever their distance */
+	char	   *copy;			/* of a slot that takes several pages */
 
 	uint64	   *frontier;		/* heap of estimates, the least on top */
 	uint32		nfrontier;

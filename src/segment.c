@@ -34,6 +34,7 @@ typedef struct OmenWriter
 	OmenBulk   *bulk;			/* of a new index; NULL: shared buffers */
 	uint32	   *first_tid;		/* node -> position in the TID region */
 	ItemPointerData *tids;		/* by position */
+	char	   *slot;			/* where slots of several pages are made */
 	OmenPageProgress progress;
 	void	   *arg;
 
@@ -254,20 +255,48 @@ om_write_slot_page(OmenWriter *writer, uint32 logical)
 	om_finish_page(writer, (last - first) * layout->slot_size);
 }
 
+/* A slot that takes several pages. */
+static void
+om_write_long_slot(OmenWriter *writer, uint32 node)
+{
+	const OmenLayout *layout = &writer->layout;
+
+	if (writer->slot == NULL)
+		writer->slot = palloc(layout->slot_size);
+	om_fill_slot(writer, writer->slot, node);
+	for (uint32 part = 0; part < layout->pages_per_slot; part++)
+	{
+		Page		page = om_new_page(writer, OMEN_PAGE_SLOTS,
+									   OmenSlotLogical(layout, node) + part);
+		Size		size = OmenPartSize(layout->slot_size, OMEN_PAGE_ROOM,
+										part);
+
+		memcpy(PageGetContents(page), writer->slot + part * OMEN_PAGE_ROOM,
+			   size);
+		om_finish_page(writer, size);
+	}
+}
+
 static void
 om_write_slots(OmenWriter *writer)
 {
+	uint32		pages_per_slot = writer->layout.pages_per_slot;
 	OmenLoop	loop;
 
 	OmenStartLoop(writer->team, OmenSlotPages(&writer->layout,
-											  writer->segment),
-				  OMEN_PAGE_RANGE, &loop);
+											  writer->segment) /
+				  pages_per_slot, OMEN_PAGE_RANGE, &loop);
 	while (OmenNextRange(&loop))
-		for (uint32 logical = loop.from; logical < loop.to; logical++)
+		for (uint32 i = loop.from; i < loop.to; i++)
 		{
-			om_write_slot_page(writer, logical);
-			writer->progress(writer->arg, logical + 1, loop.n);
+			if (pages_per_slot == 1)
+				om_write_slot_page(writer, i);
+			else
+				om_write_long_slot(writer, i);
+			writer->progress(writer->arg, i + 1, loop.n);
 		}
+	if (writer->slot != NULL)
+		pfree(writer->slot);
 }
 
 /*
@@ -347,7 +376,7 @@ om_fill_entries(OmenWriter *writer, char *block, const int8 *mean,
 		nodes[j] = j < n ? entries[j] : OMEN_NO_NODE;
 	if (writer->frozen->edge_dims == 0)
 		memcpy(block + layout->entry_code_offset,
-			   om_node_code(writer, nodes[0]), writer->frozen->width);
+			   om_node_code(writer, nodes[0]), layout->entry_width);
 	else
 		om_encode_edges(writer, mean, 0, nodes, n,
 						(uint8 *) block + layout->entry_edges_offset,
@@ -489,6 +518,38 @@ OmenReadSegmentPage(Relation index, OmenCache *cache,
 		return InvalidBuffer;
 	}
 	return buffer;
+}
+
+/*
+ * The parts of a long slot are locked one at a time.  They fit together all the
+ * same: each page says that it is part of this segment, and as such has never
+ * had any other content.
+ */
+char *
+OmenReadSlot(Relation index, OmenCache *cache, const OmenSegmentData *segment,
+			 uint32 node, char *copy, Buffer *buffer)
+{
+	const OmenLayout *layout = &cache->layout;
+	uint32		logical = OmenSlotLogical(layout, node);
+	uint32		part;
+
+	for (part = 0; part < layout->pages_per_slot; part++)
+	{
+		Page		page;
+
+		*buffer = OmenReadSegmentPage(index, cache, segment, OMEN_PAGE_SLOTS,
+									  logical + part, BUFFER_LOCK_SHARE);
+		if (!BufferIsValid(*buffer))
+			return NULL;
+		page = BufferGetPage(*buffer);
+		if (layout->pages_per_slot == 1)
+			return OmenPageGetSlot(layout, page, node);
+		memcpy(copy + part * OMEN_PAGE_ROOM, PageGetContents(page),
+			   OmenPartSize(layout->slot_size, OMEN_PAGE_ROOM, part));
+		UnlockReleaseBuffer(*buffer);
+		*buffer = InvalidBuffer;
+	}
+	return copy;
 }
 
 void

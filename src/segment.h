@@ -46,13 +46,17 @@ extern Buffer OmenReadSegmentPage(Relation index, OmenCache *cache,
 								  OmenPageType type, uint32 logical,
 								  int mode);
 
-/* Logical pages of the three regions. */
-static inline uint32
-OmenSlotLogical(const OmenLayout *layout, uint32 node)
-{
-	return node / layout->slots_per_page;
-}
+/*
+ * Read a node's slot.  If slots share pages, the result is on one, locked in
+ * shared mode, and *buffer is that page, for the caller to unlock and release.
+ * Otherwise it is put together in "copy", of slot_size bytes, and *buffer is
+ * InvalidBuffer.  NULL, and no buffer, if the segment was retired.
+ */
+extern char *OmenReadSlot(Relation index, OmenCache *cache,
+						  const OmenSegmentData *segment, uint32 node,
+						  char *copy, Buffer *buffer);
 
+/* Logical pages of the other two regions. */
 static inline uint32
 OmenTidLogical(const OmenLayout *layout, const OmenSegmentData *segment,
 			   uint32 position)

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/xloginsert.h"
+#include "catalog/pg_control.h"
 #include "commands/tablespace.h"
 #include "miscadmin.h"
 #include "storage/buf_internals.h"
@@ -292,6 +293,51 @@ OmenMetaCommit(OmenMetaChange *change)
 	OMEN_FAULT_POINT("meta-after-wal");
 	UnlockReleaseBuffer(change->buffer);
 	OMEN_FAULT_POINT("meta-unlocked");
+}
+
+/*
+ * A record of changes has four pages at most, so this is one of images.  Replay
+ * restores them one by one in this order, the metapage last: a reader on a
+ * standby that sees the new metapage finds the pages that it names.
+ */
+void
+OmenMetaCommitImages(OmenMetaChange *change, int n, const Buffer *buffers,
+					 const char *pages)
+{
+	PGAlignedBlock meta;
+	XLogRecPtr	record;
+	int			i;
+
+	memcpy(meta.data, (char *) change->meta - MAXALIGN(SizeOfPageHeaderData),
+		   BLCKSZ);
+	OMEN_FAULT_POINT("images-before-wal");
+	if (RelationNeedsWAL(change->index))
+		XLogEnsureRecordSpace(n, 0);
+
+	START_CRIT_SECTION();
+	for (i = 0; i < n; i++)
+	{
+		memcpy(BufferGetPage(buffers[i]), pages + (Size) i * BLCKSZ, BLCKSZ);
+		MarkBufferDirty(buffers[i]);
+	}
+	memcpy(BufferGetPage(change->buffer), meta.data, BLCKSZ);
+	MarkBufferDirty(change->buffer);
+	if (RelationNeedsWAL(change->index))
+	{
+		XLogBeginInsert();
+		for (i = 0; i < n; i++)
+			XLogRegisterBuffer(i, buffers[i],
+							   REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+		XLogRegisterBuffer(n, change->buffer,
+						   REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+		record = XLogInsert(RM_XLOG_ID, XLOG_FPI);
+		for (i = 0; i < n; i++)
+			PageSetLSN(BufferGetPage(buffers[i]), record);
+		PageSetLSN(BufferGetPage(change->buffer), record);
+	}
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(change->buffer);
+	OMEN_FAULT_POINT("images-unlocked");
 }
 
 void

@@ -106,6 +106,14 @@ extern void OmenMetaCommit(OmenMetaChange *change);
 extern void OmenMetaAbort(OmenMetaChange *change);
 
 /*
+ * Commit, together with any number of other pages: n buffers that the caller
+ * has locked exclusively, and keeps locked, get the contents of n pages that
+ * stand one after the other at "pages".  One WAL record has images of all.
+ */
+extern void OmenMetaCommitImages(OmenMetaChange *change, int n,
+								 const Buffer *buffers, const char *pages);
+
+/*
  * Take up to n blocks, but at least half of them, as a single extent: from the
  * free list, or else by extending the relation, which is done under the
  * metapage's lock.  Only within OmenMetaBegin .. Commit.

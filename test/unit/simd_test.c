@@ -32,7 +32,7 @@
 #include "simd/matrix.h"
 #include "simd/simd.h"
 
-#define MAX_WIDTH 16000
+#define MAX_WIDTH 16032
 #define PATTERN 0xa5
 #define MARGIN 64				/* bytes of pattern before an array */
 #define GAPS 16					/* bytes after it: 0 .. 15 */

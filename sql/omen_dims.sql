@@ -45,7 +45,7 @@ BEGIN
 	PERFORM pg_temp.add(dims, 1, 1020);
 	EXECUTE format('CREATE INDEX iw ON tw USING omen (v %s) WITH (%s)',
 		opclass, options);
-	SELECT format('%s bits, %s pages of %s nodes', edge_bits, pages - 2, nodes)
+	SELECT format('%s bits, %s nodes a page', edge_bits, round(nodes::numeric / pages, 1))
 		FROM omen_index_info('iw') WHERE kind = 'segment' INTO sizes;
 	steps := steps || pg_temp.faults(op);
 	PERFORM pg_temp.add(dims, 1021, 1060);

@@ -767,6 +767,16 @@ CREATE FUNCTION omen_recall(
 
 COMMENT ON FUNCTION omen_recall(regclass, integer, integer, integer) IS 'share of the nearest rows that an omen index finds, measured on random rows of its table';
 
+CREATE FUNCTION omen_build_estimate(
+	relation regclass, attribute name, opclass text DEFAULT NULL,
+	m integer DEFAULT 16, ef_construction integer DEFAULT 64,
+	OUT rows bigint, OUT workers integer, OUT memory_bytes bigint,
+	OUT temp_bytes bigint, OUT index_bytes bigint, OUT seconds float8)
+	RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION omen_build_estimate(regclass, name, text, integer, integer) IS 'what CREATE INDEX on a column will take, with the settings of this session';
+
 -- What distances cost: it depends on dimensions and on where the values are.
 
 CREATE FUNCTION omen_distance_support(internal) RETURNS internal

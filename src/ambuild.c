@@ -128,14 +128,10 @@ om_report_page(void *arg, uint32 done, uint32 total)
 	om_report(arg, OMEN_PROGRESS_WRITE, done, total);
 }
 
-/* The parameters that stay with the index. */
-static void
-om_choose_frozen(OmenFrozen *frozen, Relation index,
-				 const OmenOpclass *opclass)
+void
+OmenChooseFrozen(OmenFrozen *frozen, const OmenOpclass *opclass, int32 dims,
+				 const OmenOptions *options)
 {
-	OmenOptions options = OmenGetOptions(index);
-	int32		dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-
 	if (dims < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -151,10 +147,10 @@ om_choose_frozen(OmenFrozen *frozen, Relation index,
 	frozen->metric = opclass->metric;
 	frozen->element = opclass->element;
 	frozen->dims = dims;
-	frozen->degree = 2 * options.m;
-	frozen->m = options.m;
-	frozen->ef_construction = options.ef_construction;
-	frozen->chunk_size = options.chunk_size;
+	frozen->degree = 2 * options->m;
+	frozen->m = options->m;
+	frozen->ef_construction = options->ef_construction;
+	frozen->chunk_size = options->chunk_size;
 
 	/*
 	 * The same data should give the same index wherever it is built, so the
@@ -163,6 +159,18 @@ om_choose_frozen(OmenFrozen *frozen, Relation index,
 	 */
 	frozen->seed = UINT64CONST(0x6F6D656E76656331);
 	OmenChooseWidths(frozen, options.edge_bits);
+}
+
+/* The parameters that stay with the index. */
+static void
+om_choose_frozen(OmenFrozen *frozen, Relation index,
+				 const OmenOpclass *opclass)
+{
+	OmenOptions options = OmenGetOptions(index);
+
+	OmenChooseFrozen(frozen, opclass,
+					 TupleDescAttr(RelationGetDescr(index), 0)->atttypmod,
+					 &options);
 }
 
 /*

@@ -53,11 +53,25 @@ typedef struct OmenBuildState
 } OmenBuildState;
 
 /*
+ * The parameters that stay with an index of vectors of "dims" dimensions.
+ * Raises an error if there can be none (dims is negative if the column does
+ * not say).
+ */
+extern void OmenChooseFrozen(OmenFrozen *frozen, const OmenOpclass *opclass,
+							 int32 dims, const OmenOptions *options);
+
+/*
  * Scan, build, write: what all members do.  False if there was nothing to
  * build; else the segment is to be published by the leader, who holds the
  * producer lock on return.
  */
 extern bool OmenBuildTogether(OmenBuildState *state, OmenSegmentData *segment);
+
+/*
+ * Parallel workers that a build of an index on a table will ask for, if the
+ * index's expressions and predicate are safe in workers.
+ */
+extern int	OmenPlanWorkers(Relation heap);
 
 /*
  * Make a team for the backend to lead, and start its workers: sets team,

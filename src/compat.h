@@ -17,6 +17,7 @@
 #include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
@@ -48,6 +49,13 @@ OmenZeroExtend(Relation rel, BlockNumber from, BlockNumber to)
 				   false);
 #endif
 }
+
+/* 16 can report an error softly */
+#if PG_VERSION_NUM >= 160000
+#define OmenQualifiedName(text) stringToQualifiedNameList((text), NULL)
+#else
+#define OmenQualifiedName(text) stringToQualifiedNameList(text)
+#endif
 
 /* 17 moved the local transaction number into a struct */
 #if PG_VERSION_NUM >= 170000

@@ -94,6 +94,9 @@ extern int	omen_compaction_workers;
 extern void OmenInitOptions(void);
 extern bytea *OmenRelOptions(Datum reloptions, bool validate);
 
+/* Raise an error if options contradict each other. */
+extern void OmenCheckOptions(const OmenOptions *options);
+
 /*
  * The index's options, defaults where none were given.  Raises an error if
  * they contradict each other.

@@ -156,6 +156,15 @@ OmenRelOptions(Datum reloptions, bool validate)
 									  lengthof(table));
 }
 
+void
+OmenCheckOptions(const OmenOptions *options)
+{
+	if (options->ef_construction < 2 * options->m)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ef_construction must be greater than or equal to 2 * m")));
+}
+
 OmenOptions
 OmenGetOptions(Relation index)
 {
@@ -166,9 +175,6 @@ OmenGetOptions(Relation index)
 
 	if (index->rd_options != NULL)
 		options = *(OmenOptions *) index->rd_options;
-	if (options.ef_construction < 2 * options.m)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ef_construction must be greater than or equal to 2 * m")));
+	OmenCheckOptions(&options);
 	return options;
 }

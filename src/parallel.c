@@ -99,21 +99,20 @@ om_workers_by_size(Relation heap)
 }
 
 /*
- * Parallel workers to ask for.  The rules are those of PostgreSQL's own index
- * builds, except that large values count for the size of the table.
+ * The rules are those of PostgreSQL's own index builds, except that large
+ * values count for the size of the table.
  */
-static int
-om_plan_workers(const OmenBuildState *state)
+int
+OmenPlanWorkers(Relation heap)
 {
-	int			setting = RelationGetParallelWorkers(state->heap, -1);
+	int			setting = RelationGetParallelWorkers(heap, -1);
 
 	if (max_parallel_maintenance_workers == 0 ||
-		RelationUsesLocalBuffers(state->heap) ||
-		!om_parallel_safe(state->index))
+		RelationUsesLocalBuffers(heap))
 		return 0;
 	if (setting >= 0)
 		return Min(setting, max_parallel_maintenance_workers);
-	return om_workers_by_size(state->heap);
+	return om_workers_by_size(heap);
 }
 
 /* Room in the shared memory for "size" bytes under a key. */
@@ -221,9 +220,9 @@ OmenEndParallel(OmenBuildState *state)
 void
 OmenBeginParallel(OmenBuildState *state)
 {
-	int			workers = om_plan_workers(state);
+	int			workers = OmenPlanWorkers(state->heap);
 
-	if (workers == 0)
+	if (workers == 0 || !om_parallel_safe(state->index))
 		return;
 	EnterParallelMode();
 	state->snapshot = SnapshotAny;

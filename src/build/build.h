@@ -110,4 +110,7 @@ extern void OmenFreeGraph(OmenGraph *graph);
  */
 extern Size OmenBuildMemory(const OmenBuildParams *params, uint32 n);
 
+/* Entries of a graph of n nodes, if it is of one part. */
+extern uint32 OmenEntryCount(uint32 n);
+
 #endif							/* OMEN_BUILD_H */

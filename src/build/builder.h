@@ -231,9 +231,6 @@ extern void OmenLinkNodes(OmenBuilder *builder);
 extern void OmenChooseEntries(OmenBuilder *builder);
 extern void OmenConnectNodes(OmenBuilder *builder);
 
-/* Entries that OmenChooseEntries() makes. */
-extern uint32 OmenEntryCount(uint32 n);
-
 /* What OmenCompareLeaves() needs besides its result, in bytes. */
 extern Size OmenLeafMemory(int near_width);
 

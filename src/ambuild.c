@@ -158,7 +158,7 @@ OmenChooseFrozen(OmenFrozen *frozen, const OmenOpclass *opclass, int32 dims,
 	 * vectors that are coded badly, and gets a slow index of his own.
 	 */
 	frozen->seed = UINT64CONST(0x6F6D656E76656331);
-	OmenChooseWidths(frozen, options.edge_bits);
+	OmenChooseWidths(frozen, options->edge_bits);
 }
 
 /* The parameters that stay with the index. */

@@ -37,16 +37,6 @@ static const OmQuality om_qualities[] = {
 #define OM_LONG_LINE_NEAREST	13
 
 /*
- * Of codes wider than the first of these, partitions and leaves look at a
- * quarter of the dimensions, but no less than the second.  Codes are rotated
- * at random, so any dimensions tell as much as others.  What is found so are
- * candidates only: the choice among them is by all dimensions.  Codes for L1
- * are not rotated, and all are looked at.
- */
-#define OM_WIDE					512
-#define OM_MIN_NEAR_WIDTH		320
-
-/*
  * Offers for each forward link that link.c is expected to sort, in percent;
  * measured: 40 to 60.  Half of the keys of a node's lines are repetitions.
  */
@@ -115,14 +105,6 @@ om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
 	om_size_clusters(shape, n);
 }
 
-static int
-om_near_width(const OmenBuildParams *params, uint32 n)
-{
-	if (params->l1 || params->width <= OM_WIDE || n <= OMEN_FLAT_NODES)
-		return params->width;
-	return Max(OM_MIN_NEAR_WIDTH, TYPEALIGN(32, params->width / 4));
-}
-
 const char *
 OmenBuildPhaseName(OmenBuildPhase phase)
 {
@@ -188,8 +170,6 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes,
 	builder.team = OmenStoreTeam(params->store);
 	builder.progress = progress;
 	builder.arg = arg;
-	builder.width = params->width;
-	builder.near_width = om_near_width(params, n);
 	builder.n = n;
 	builder.graph = graph;
 	graph->store = params->store;
@@ -199,6 +179,7 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes,
 								  mul_size(n, sizeof(uint32)));
 
 	MemoryContextSwitchTo(work);
+	OmenChooseWidth(&builder, codes, rows);
 	OmenOrderNodes(&builder, codes, rows);
 	MemoryContextSwitchTo(lists);
 	om_find_neighbors(&builder);
@@ -236,7 +217,6 @@ Size
 OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 {
 	OmenBuildShape shape;
-	int			near_width = om_near_width(params, n);
 	Size		base;
 	Size		forward;
 	Size		links;
@@ -248,7 +228,7 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 
 	/* rows, sums, order; cells are few */
 	base = params->width + sizeof(uint32) +
-		(near_width < params->width ? 4 : 2) * sizeof(int32);
+		2 * sizeof(int32);
 	forward = shape.forward * OM_LINK_BYTES + 1;
 
 	/* end, offers, neighbors, degrees, nnear */
@@ -267,7 +247,7 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 		matrix = OmenMatrixMemory(params->width, shape.candidates,
 								  OMEN_BLOCK_ROWS);
 		leaves = add_size(mul_size(n, base + pairs),
-						  OmenLeafMemory(near_width));
+						  OmenLeafMemory(params->width));
 	}
 	return Max(leaves,
 			   add_size(mul_size(n, base + forward + Max(pairs, links)),

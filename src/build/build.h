@@ -48,7 +48,8 @@ typedef struct OmenGraph
 	int			degree;			/* row length of neighbors */
 	uint32	   *order;			/* input row of each node */
 	uint32	   *neighbors;		/* node numbers, row of a node at node *
-								 * degree, about nearest first */
+								 * degree, about nearest first, as far as the
+								 * dimensions tell that were compared */
 	uint16	   *degrees;		/* neighbours that each node has */
 	uint32		ndirectory;		/* entries, at least 1 if n > 0 */
 	uint32	   *directory;		/* entry nodes, ascending: spread over all

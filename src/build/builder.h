@@ -5,6 +5,7 @@
  *
  * The steps, in the order in which OmenBuildGraph() runs them:
  *
+ * near.c		finds out how many dimensions tell which nodes are near;
  * order.c		numbers the nodes so that near numbers are near in space;
  * cluster.c	sends each node to its several nearest level-1 clusters;
  * leaf.c		splits each cluster into leaves, compares all pairs of a leaf,
@@ -93,11 +94,11 @@ typedef struct OmenBuilder
 	OmenTeam   *team;
 	OmenBuildProgress progress;
 	void	   *arg;
-	int			width;
-	int			near_width;		/* dimensions that partitions and leaves
-								 * look at */
 	uint32		n;
 	OmenGraph  *graph;
+
+	/* From near.c: dimensions by which nodes are compared. */
+	int			width;
 
 	/* From order.c. */
 	uint32		ncells;			/* cells are ranges of near nodes */
@@ -105,8 +106,7 @@ typedef struct OmenBuilder
 
 	/* By node: codes as rows (matrix.h), of 7 bits, or of 8 for L1. */
 	uint8	   *rows;
-	OmenSums	all;			/* over all dimensions */
-	OmenSums	near;			/* over the first near_width */
+	OmenSums	sums;
 
 	/* From cluster.c; a cluster too large to be numbered is several. */
 	uint32		nclusters;
@@ -175,7 +175,7 @@ extern void OmenRowSums(bool l1, int width, const uint8 *row, int32 *squares,
 						int32 *init);
 
 /*
- * A matrix over the first width dimensions, builder->near_width or all, in
+ * A matrix over the first width dimensions, in
  * CurrentMemoryContext; max_columns is rounded up to full panels.
  */
 extern OmenMatrix *OmenCreateMatrix(const OmenBuilder *builder, int width,
@@ -222,6 +222,8 @@ extern void OmenPartitionKeys(uint64 *keys, uint32 n, uint32 k);
  * Steps.  Each allocates its results in CurrentMemoryContext, and what it
  * needs only itself in a context that it deletes.
  */
+extern void OmenChooseWidth(OmenBuilder *builder, const int8 *codes,
+								const uint32 *rows);
 extern void OmenOrderNodes(OmenBuilder *builder, const int8 *codes,
 						   const uint32 *rows);
 extern void OmenAssignClusters(OmenBuilder *builder);
@@ -232,7 +234,7 @@ extern void OmenChooseEntries(OmenBuilder *builder);
 extern void OmenConnectNodes(OmenBuilder *builder);
 
 /* What OmenCompareLeaves() needs besides its result, in bytes. */
-extern Size OmenLeafMemory(int near_width);
+extern Size OmenLeafMemory(int width);
 
 static inline const uint8 *
 OmenNodeRow(const OmenBuilder *builder, uint32 node)

@@ -83,7 +83,7 @@ om_create_leaders(OmAssignment *work, OmLeaders *leaders, uint32 n,
 	leaders->n = n;
 	leaders->numbers = palloc(n * sizeof(uint32));
 	leaders->matrix = OmenCreateMatrix(work->builder,
-									   work->builder->near_width, n,
+									   work->builder->width, n,
 									   max_rows);
 	for (uint32 i = 0; i < n; i++)
 		leaders->numbers[i] = i;
@@ -113,7 +113,7 @@ om_narrow(OmAssignment *work, const OmLeaders *from, OmLeaders *to,
 
 	for (uint32 i = 0; i < n; i++)
 		nodes[i] = first + (uint64) i * (end - first) / n;
-	OmenMeanRow(builder, builder->near_width, n, nodes, work->sums,
+	OmenMeanRow(builder, builder->width, n, nodes, work->sums,
 				work->middle);
 	from->matrix->rows[0] = work->middle;
 	OmenMultiply(from->matrix, 1);
@@ -367,8 +367,8 @@ OmenAssignClusters(OmenBuilder *builder)
 								 mul_size(work.nblocks,
 										  nleaders * sizeof(uint32)));
 	work.keys = palloc(nleaders * sizeof(uint64));
-	work.middle = palloc(builder->near_width);
-	work.sums = palloc(builder->near_width * sizeof(int32));
+	work.middle = palloc(builder->width);
+	work.sums = palloc(builder->width * sizeof(int32));
 	om_choose_leaders(&work);
 	om_create_levels(&work);
 	om_assign_nodes(&work);

@@ -187,10 +187,10 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 #define OM_MATRIX_COLUMNS	Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS)
 
 Size
-OmenLeafMemory(int near_width)
+OmenLeafMemory(int width)
 {
 	return 3 * OMEN_MAX_CLUSTER * sizeof(uint16) +
-		OmenMatrixMemory(near_width, OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
+		OmenMatrixMemory(width, OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 }
 
 /*
@@ -213,7 +213,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
-	cluster.matrix = OmenCreateMatrix(builder, builder->near_width,
+	cluster.matrix = OmenCreateMatrix(builder, builder->width,
 									  OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.part = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));

@@ -113,20 +113,13 @@ OmenSetColumns(OmenMatrix *matrix, int n)
 	om_pack_columns(matrix, n);
 }
 
-/* The sums that go with the dimensions of a matrix. */
-static const OmenSums *
-om_sums(const OmenMatrix *matrix, const OmenBuilder *builder)
-{
-	return matrix->width == builder->width ? &builder->all : &builder->near;
-}
-
 void
 OmenSetNodeColumns(OmenMatrix *matrix, const OmenBuilder *builder, int n,
 				   const uint32 *nodes)
 {
-	const OmenSums *sums = om_sums(matrix, builder);
+	const OmenSums *sums = &builder->sums;
 
-	Assert(n <= matrix->max_columns);
+	Assert(matrix->width == builder->width && n <= matrix->max_columns);
 	for (int c = 0; c < n; c++)
 	{
 		matrix->column_rows[c] = OmenNodeRow(builder, nodes[c]);
@@ -139,9 +132,9 @@ void
 OmenSetNodeRows(OmenMatrix *matrix, const OmenBuilder *builder, int n,
 				const uint32 *nodes)
 {
-	const OmenSums *sums = om_sums(matrix, builder);
+	const OmenSums *sums = &builder->sums;
 
-	Assert(n <= matrix->max_rows);
+	Assert(matrix->width == builder->width && n <= matrix->max_rows);
 	for (int r = 0; r < n; r++)
 	{
 		matrix->rows[r] = OmenNodeRow(builder, nodes[r]);

@@ -46,7 +46,7 @@ typedef struct OmOrder
 static const int8 *
 om_code(const OmOrder *order, uint32 id)
 {
-	return order->codes + (Size) id * order->builder->width;
+	return order->codes + (Size) id * order->builder->params->width;
 }
 
 static void
@@ -392,17 +392,15 @@ static void
 om_copy_codes(OmenBuilder *builder, const int8 *codes)
 {
 	const uint32 *order = builder->graph->order;
+	OmenSums   *sums = &builder->sums;
+	Size		stride = builder->params->width;
 	int			width = builder->width;
-	int			near_width = builder->near_width;
 	bool		l1 = builder->params->l1;
 	OmenLoop	loop;
 
 	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
 								   mul_size(builder->n, width));
-	om_alloc_sums(builder, &builder->all);
-	builder->near = builder->all;
-	if (near_width < width)
-		om_alloc_sums(builder, &builder->near);
+	om_alloc_sums(builder, sums);
 	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
 	while (OmenNextNodes(builder, OMEN_PHASE_ORDER, &loop))
 		for (uint32 i = loop.from; i < loop.to; i++)
@@ -410,18 +408,14 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 			uint8	   *row = builder->rows + (Size) i * width;
 
 			if (i + 8 < builder->n)
-				__builtin_prefetch(codes + (Size) order[i + 8] * width);
-			OmenCodeToRow(l1, width, codes + (Size) order[i] * width, row);
-			OmenRowSums(l1, width, row, &builder->all.squares[i],
-						&builder->all.inits[i]);
-			if (near_width < width)
-				OmenRowSums(l1, near_width, row, &builder->near.squares[i],
-							&builder->near.inits[i]);
+				__builtin_prefetch(codes + order[i + 8] * stride);
+			OmenCodeToRow(l1, width, codes + order[i] * stride, row);
+			OmenRowSums(l1, width, row, &sums->squares[i], &sums->inits[i]);
 		}
 }
 
 /*
- * Set graph->order, cells, rows, all and near.
+ * Set graph->order, cells, rows and sums.
  */
 void
 OmenOrderNodes(OmenBuilder *builder, const int8 *codes, const uint32 *rows)
@@ -431,7 +425,7 @@ OmenOrderNodes(OmenBuilder *builder, const int8 *codes, const uint32 *rows)
 												  ALLOCSET_DEFAULT_SIZES);
 	OmOrder		order = {0};
 	Size		n = builder->n;
-	int			width = builder->near_width;
+	int			width = builder->width;
 
 	MemoryContextSwitchTo(scratch);
 	order.builder = builder;

@@ -99,7 +99,7 @@ om_scan_products(OmPrune *prune, uint32 node, const int32 *products,
 	for (uint32 i = 0; i < builder->n; i++)
 		if (i != node)
 			prune->flat_keys[n++] =
-				OmenMakeKey(OmenDistanceKey(builder->all.squares[node] -
+				OmenMakeKey(OmenDistanceKey(builder->sums.squares[node] -
 											products[i]), i);
 	wanted = Min(n, builder->shape.candidates);
 	OmenPartitionKeys(prune->flat_keys, n, wanted);
@@ -145,27 +145,6 @@ om_find_candidates(OmPrune *prune, uint32 first, int count)
 								 OmenProducts(prune->flat, row), out);
 		}
 	}
-}
-
-/*
- * Candidates that were found by some dimensions, in the order of all.
- */
-static void
-om_measure_again(OmPrune *prune, uint32 node, uint64 *candidates, int n)
-{
-	OmenMatrix *matrix = prune->matrix;
-	uint32		nodes[OM_MAX_CANDIDATES];
-
-	for (int i = 0; i < n; i++)
-		nodes[i] = OmenKeyNode(candidates[i]);
-	OmenSetNodeColumns(matrix, prune->builder, n, nodes);
-	OmenSetNodeRows(matrix, prune->builder, 1, &node);
-	OmenMultiply(matrix, 1);
-	for (int i = 0; i < n; i++)
-		candidates[i] =
-			OmenMakeKey(OmenDistanceKey(matrix->base[0] -
-										matrix->products[i]), nodes[i]);
-	OmenSortKeys(candidates, n);
 }
 
 /*
@@ -262,8 +241,6 @@ om_prune_node(OmPrune *prune, uint32 node, uint64 *candidates, int n)
 	bool		chosen[OM_MAX_CANDIDATES] = {0};
 	int			out = 0;
 
-	if (n > 0 && builder->near_width < builder->width)
-		om_measure_again(prune, node, candidates, n);
 	if (n > 0)
 		om_choose(prune, candidates, n, most, chosen);
 	for (int i = 0; i < n; i++)

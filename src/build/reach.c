@@ -152,7 +152,7 @@ om_fill_directory(OmParts *parts, uint32 most)
 	OmenBuilder *builder = parts->builder;
 	OmenGraph  *graph = builder->graph;
 	uint32		nparts = Min(parts->count, most);
-	int			width = builder->near_width;
+	int			width = builder->width;
 	OmenMatrix *matrix = OmenCreateMatrix(builder, width, OM_SAMPLE, 1);
 	int32	   *sums = palloc(width * sizeof(int32));
 	uint8	   *mean = palloc(width);

@@ -37,6 +37,16 @@ SELECT * FROM differences('tp_0', 'tp_small');
 SELECT omen_check('tp_8');
 DROP INDEX tp_1, tp_2, tp_4, tp_8, tp_small;
 
+-- so with L1 distance, whose codes have a layout that follows from the table
+CREATE INDEX tp_l1_8 ON tp USING omen (v vector_l1_ops);
+SET max_parallel_maintenance_workers = 0;
+CREATE INDEX tp_l1_0 ON tp USING omen (v vector_l1_ops);
+SET max_parallel_maintenance_workers = 8;
+CHECKPOINT;
+SELECT * FROM differences('tp_l1_0', 'tp_l1_8');
+SELECT omen_check('tp_l1_8');
+DROP INDEX tp_l1_0, tp_l1_8;
+
 -- the counts are those of all members
 CREATE INDEX CONCURRENTLY tp_concurrently ON tp USING omen (v);
 SELECT relname, reltuples FROM pg_class WHERE relname IN ('tp', 'tp_0', 'tp_concurrently') ORDER BY 1;

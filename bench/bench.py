@@ -21,7 +21,7 @@ from options import METHODS, parse
 from server import BuildWatch, Database, cpu_name
 from terminal import say
 
-OPERATORS = {"l2": "<->", "ip": "<#>", "cosine": "<=>"}
+OPERATORS = {"l2": "<->", "ip": "<#>", "cosine": "<=>", "l1": "<+>"}
 PLAIN_DIMENSIONS = 2000         # a row of more does not fit a page
 REPEATS = 3                     # of queries, and of builds of small tables
 REPEAT_SECONDS = 20             # of queries after which there is no repeat
@@ -308,8 +308,8 @@ def message(error):
         error.diag.message_hint) if line)
 
 
-def choose(options, rows):
-    """Return the methods to measure: the named, or all installed ones."""
+def choose(options, rows, metric):
+    """Return the methods to measure: the named, or all that can be."""
     db = Database()
     installed = {name for name, in db.rows(
         "SELECT name FROM pg_available_extensions")}
@@ -319,9 +319,12 @@ def choose(options, rows):
         if known[name].extension not in installed:
             raise SystemExit("%s: extension %s is not installed"
                              % (name, known[name].extension))
+        if metric == "l1" and not known[name].l1:
+            raise SystemExit("%s: no operator class for l1" % name)
     return [known[name] for name in METHODS
             if name in (options.methods or METHODS)
-            and known[name].extension in installed]
+            and known[name].extension in installed
+            and (metric != "l1" or known[name].l1)]
 
 
 def instruction_set(db):
@@ -371,7 +374,7 @@ def main():
             f.write("\n")
 
     say(summary.title(report["about"]), "title")
-    for method in choose(options, len(data.base)):
+    for method in choose(options, len(data.base), data.metric):
         runner = Runner(method, data, options)
         report["methods"][method.name] = runner.result
         runner.run(save)

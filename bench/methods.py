@@ -8,9 +8,11 @@ class Method:
 
     effort is the setting that trades recall for speed, and efforts the values
     that are tried, ascending; usual is one in the middle, for other tests.
+    Those that know L1 distance say so.
     """
 
-    def __init__(self, name, extension, effort, efforts, options=None):
+    def __init__(self, name, extension, effort, efforts, options=None,
+                 l1=False):
         self.name = name
         self.extension = extension
         self.effort = effort
@@ -18,6 +20,7 @@ class Method:
         self.usual = (USUAL if USUAL in efforts
                       else efforts[len(efforts) // 2])
         self.options = options or (lambda rows, metric: "")
+        self.l1 = l1
 
     def create(self, table, rows, metric):
         """Return the command that makes the index of a table of some rows."""
@@ -51,8 +54,8 @@ def probes(rows):
 def known(ef, rows):
     """Return all methods by name; ef are the values of ef_search."""
     return {method.name: method for method in (
-        Method("omen", "omenvec", "omen.ef_search", ef),
-        Method("hnsw", "vector", "hnsw.ef_search", ef),
+        Method("omen", "omenvec", "omen.ef_search", ef, l1=True),
+        Method("hnsw", "vector", "hnsw.ef_search", ef, l1=True),
         Method("ivfflat", "vector", "ivfflat.probes", probes(rows),
                ivfflat_options),
         Method("vchordrq", "vchord", "vchordrq.probes", probes(rows),

@@ -8,7 +8,7 @@ import os
 
 TESTS = ("build", "query", "growth", "memory", "insert", "vacuum")
 METHODS = ("omen", "hnsw", "ivfflat", "vchordrq", "diskann")
-METRICS = ("l2", "cosine", "ip")
+METRICS = ("l2", "cosine", "ip", "l1")
 SUFFIXES = (".npy", ".fvecs", ".bvecs", ".ivecs", ".hdf5", ".h5")
 
 

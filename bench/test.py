@@ -53,6 +53,9 @@ class Exact(unittest.TestCase):
         self.check("cosine", lambda q, b: 1 - (b * q).sum(axis=1)
                    / np.linalg.norm(b, axis=1) / np.linalg.norm(q))
 
+    def test_l1(self):
+        self.check("l1", lambda q, b: np.abs(b - q).sum(axis=1))
+
     def test_deleted(self):
         self.check("l2", lambda q, b: ((b - q) ** 2).sum(axis=1),
                    np.arange(3000) % 10 != 3)

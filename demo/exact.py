@@ -1,7 +1,7 @@
 """Exact nearest neighbours by NumPy, and recall against them."""
 import numpy as np
 
-METRICS = ("l2", "cosine", "ip")
+METRICS = ("l2", "cosine", "ip", "l1")
 BLOCK = 1 << 24                 # elements of base rows looked at together
 QUERIES = 256                   # queries looked at together
 MARGIN = 64                     # candidates beyond k whose distance is exact
@@ -17,6 +17,8 @@ def distances(query, rows, metric):
     if metric == "l2":
         difference = rows - query
         return np.einsum("ij,ij->i", difference, difference)
+    if metric == "l1":
+        return np.abs(rows - query).sum(axis=1)
     product = rows @ query
     if metric == "ip":
         return -product
@@ -28,6 +30,9 @@ def distances(query, rows, metric):
 
 def approximate(queries, rows, metric):
     """Return a matrix, in single precision, that ranks rows as distances do."""
+    if metric == "l1":
+        return np.stack([np.abs(rows - query).sum(axis=1)
+                         for query in queries])
     products = queries @ rows.T
     if metric == "ip":
         return -products

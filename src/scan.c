@@ -74,21 +74,17 @@ typedef struct OmenCandidate
 	uint32		ntids;
 } OmenCandidate;
 
-/*
- * For a scan that has to start over: TIDs that were returned, and TIDs and
- * distances of what was found but had no turn yet.
- */
-typedef struct OmenReturnedEntry
+/* A set of TIDs, or of TIDs and distances. */
+typedef struct OmenKeyEntry
 {
-	uint64		tid;
-	bool		waiting;		/* not returned yet, but was to be */
+	uint64		key;
 	char		status;
-} OmenReturnedEntry;
+} OmenKeyEntry;
 
-#define SH_PREFIX omen_returned
-#define SH_ELEMENT_TYPE OmenReturnedEntry
+#define SH_PREFIX omen_keys
+#define SH_ELEMENT_TYPE OmenKeyEntry
 #define SH_KEY_TYPE uint64
-#define SH_KEY tid
+#define SH_KEY key
 #define SH_HASH_KEY(tb, key) hash_bytes_uint32((uint32) ((key) ^ (key) >> 32))
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
@@ -99,6 +95,7 @@ typedef struct OmenReturnedEntry
 typedef struct OmenScan
 {
 	const OmenOpclass *opclass;
+	BlockNumber heap_blocks;	/* that the table has at least */
 	Oid		   *types;			/* of the ORDER BY values */
 	IndexOrderByDistance *values;
 	MemoryContext context;		/* everything below the line; reset by rescan */
@@ -132,11 +129,13 @@ typedef struct OmenScan
 	uint32		ntids;
 	uint32		next_tid;
 
-	/* what was returned */
-	uint64	   *returned;
-	uint32		nreturned;
-	uint32		maxreturned;
-	omen_returned_hash *known;	/* made at a restart */
+	/*
+	 * TIDs that were returned: a damaged index, too, gives a row only once;
+	 * and, from the first restart on, TIDs and distances of what was found but
+	 * had no turn yet.
+	 */
+	omen_keys_hash *returned;
+	omen_keys_hash *known;
 } OmenScan;
 
 IndexScanDesc
@@ -495,15 +494,12 @@ static void
 om_note_waiting(OmenScan *so, uint64 key)
 {
 	bool		found;
-	OmenReturnedEntry *entry = omen_returned_insert(so->known, key, &found);
 
-	if (!found)
-		entry->waiting = true;
+	omen_keys_insert(so->known, key, &found);
 }
 
 /*
- * Something was retired: note what was returned, so that it is not returned
- * again, and do the first round anew until it comes through.
+ * Something was retired: do the first round anew until it comes through.
  *
  * What was found, but had no turn yet, is noted, too, since it is not late,
  * although its bound may be less now than what was handed out: that of a
@@ -513,13 +509,8 @@ om_note_waiting(OmenScan *so, uint64 key)
 static void
 om_start_over(IndexScanDesc scan, OmenScan *so)
 {
-	bool		found;
-
 	if (so->known == NULL)
-		so->known = omen_returned_create(so->context, 256, NULL);
-	for (; so->nreturned > 0; so->nreturned--)
-		omen_returned_insert(so->known, so->returned[so->nreturned - 1],
-							 &found)->waiting = false;
+		so->known = omen_keys_create(so->context, 256, NULL);
 	om_note_waiting(so, om_distance_key(so->distance));
 	while (!pairingheap_is_empty(so->candidates))
 	{
@@ -643,8 +634,8 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 		so->bound = candidate->bound;
 		so->distance = candidate->distance;
 		so->expected = candidate->segment >= 0 && so->known != NULL &&
-			omen_returned_lookup(so->known,
-								 om_distance_key(so->distance)) != NULL;
+			omen_keys_lookup(so->known,
+							 om_distance_key(so->distance)) != NULL;
 		if (!om_is_late(so, so->bound))
 			so->last_bound = so->bound;
 		return candidate;
@@ -693,26 +684,19 @@ static bool
 om_return(OmenScan *so, ItemPointer tid)
 {
 	uint64		key = om_tid_key(tid);
-	OmenReturnedEntry *entry = so->known == NULL ? NULL :
-		omen_returned_lookup(so->known, key);
+	bool		found;
 
-	if (entry != NULL && !entry->waiting)
+	if (so->returned == NULL)
+		so->returned = omen_keys_create(so->context, 64, NULL);
+	if (omen_keys_lookup(so->returned, key) != NULL)
 		return false;
-	if (entry == NULL && !so->expected && om_is_late(so, so->bound))
+	if (!so->expected && om_is_late(so, so->bound) &&
+		(so->known == NULL || omen_keys_lookup(so->known, key) == NULL))
 	{
 		so->counts.late++;
 		return false;
 	}
-	if (entry != NULL)
-		entry->waiting = false;
-	if (so->nreturned == so->maxreturned)
-	{
-		so->maxreturned = Max(64, so->maxreturned * 2);
-		so->returned = so->returned == NULL ?
-			palloc(so->maxreturned * sizeof(uint64)) :
-			repalloc_huge(so->returned, so->maxreturned * sizeof(uint64));
-	}
-	so->returned[so->nreturned++] = key;
+	omen_keys_insert(so->returned, key, &found);
 	so->counts.returned++;
 	return true;
 }
@@ -758,6 +742,28 @@ om_next_row(IndexScanDesc scan, OmenScan *so, ItemPointer tid)
 	}
 }
 
+/*
+ * A row beyond the end of the table can come from a damaged page only: tables
+ * shrink under a lock that waits for scans.
+ */
+static void
+om_check_row(IndexScanDesc scan, OmenScan *so)
+{
+	ItemPointer tid = &scan->xs_heaptid;
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (block >= so->heap_blocks)
+		so->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	if (block >= so->heap_blocks || !ItemPointerIsValid(tid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" leads to row (%u,%u), which table \"%s\" cannot have",
+						RelationGetRelationName(scan->indexRelation), block,
+						ItemPointerGetOffsetNumberNoCheck(tid),
+						RelationGetRelationName(scan->heapRelation)),
+				 errhint("Please REINDEX it.")));
+}
+
 bool
 omengettuple(IndexScanDesc scan, ScanDirection dir)
 {
@@ -774,6 +780,7 @@ omengettuple(IndexScanDesc scan, ScanDirection dir)
 	MemoryContextSwitchTo(old);
 	if (!found)
 		return false;
+	om_check_row(scan, so);
 
 	so->values[0].value = so->bound;
 	so->values[0].isnull = so->all;

@@ -13,11 +13,15 @@
  *
  *	 1 page			A page has a sound header, and its special area says what
  *					its place demands: page id, type, owner, logical number, no
- *					unknown flag.  Its contents end where its counts say.
- *	 2 metapage		Magic number, version; lists fit their arrays; owner
- *					numbers are distinct, not 0, and below next_owner.
+ *					unknown flag.  Its contents end where its counts say, and
+ *					nothing is behind them; if they never change, their checksum
+ *					is right.
+ *	 2 metapage		Magic number, version; lists fit their arrays, and their
+ *					checksum is right; owner numbers are distinct, not 0, and
+ *					below next_owner.
  *	 3 frozen		The frozen parameters are those of the column and of the
- *					operator class, and possible.
+ *					operator class, and possible; so is the checksum of them and
+ *					of the quantizer.
  *	 4 space		The extents of segments, quantizer, free list, reservation,
  *					spare blocks and the pending pages lie within nblocks, do
  *					not overlap nor contain block 0, and together cover all but
@@ -46,7 +50,8 @@
  *					closed only in the sealed list.
  *	14 duplicate	No TID that lives is there twice, in segments and lists.
  *	15 heap			Every row of the table that a snapshot sees and that is to
- *					be indexed has an entry (if heapallindexed).
+ *					be indexed has an entry, and if that is a pending one, its
+ *					vector (if heapallindexed).
  *
  * The blocks of up to OMEN_MAX_LEAKS quantizers may belong to nobody, since a
  * crash at the first flush leaks one; and any number where the free list is
@@ -75,6 +80,7 @@
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "port/pg_crc32c.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -151,6 +157,8 @@ typedef struct OmenFinding
 typedef struct OmenTidEntry
 {
 	uint64		tid;
+	uint32		checksum;		/* of the vector, if pending */
+	bool		pending;
 	char		status;
 } OmenTidEntry;
 
@@ -196,6 +204,12 @@ typedef struct OmenCheck
 	int8	   *mean;			/* the code of the mean: zero */
 	char	   *slot;			/* the node at hand */
 	char	   *neighbor;		/* one of its neighbours */
+
+	/* the pending row at hand, if one takes several pages */
+	uint64		long_tid;
+	bool		long_dead;
+	Size		long_left;		/* bytes of the vector still to come */
+	pg_crc32c	long_crc;
 
 	OmenFinding *findings;
 	uint64		nfindings;
@@ -261,6 +275,42 @@ om_copy_block(OmenCheck *check, BlockNumber block)
 	return true;
 }
 
+static uint32
+om_crc(const void *data, Size size)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, size);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/*
+ * Does the header have nothing that no page of an index can have?  A position
+ * in WAL that does not exist yet makes it impossible to write the page.
+ */
+static bool
+om_header_possible(PageHeader header)
+{
+	return header->pd_flags == 0 && header->pd_prune_xid == 0 &&
+		(RecoveryInProgress() ||
+		 PageXLogRecPtrGet(header->pd_lsn) <= GetXLogInsertRecPtr());
+}
+
+/* Is there nothing between the contents and the special area? */
+static bool
+om_hole_empty(Page page)
+{
+	PageHeader	header = (PageHeader) page;
+	Size		i;
+
+	for (i = header->pd_lower; i < header->pd_upper; i++)
+		if (page[i] != 0)
+			return false;
+	return true;
+}
+
 /* Is the header of check->page sound? */
 static bool
 om_check_header(OmenCheck *check)
@@ -285,7 +335,33 @@ om_check_header(OmenCheck *check)
 				header->pd_lower, header->pd_upper, header->pd_special);
 		return false;
 	}
+	if (!om_header_possible(header))
+		om_fail(check, check->block, OMEN_CHECK_PAGE,
+				"The page header has LSN %X/%X, flags 0x%04X, prune xid %u.",
+				LSN_FORMAT_ARGS(PageXLogRecPtrGet(header->pd_lsn)),
+				header->pd_flags, header->pd_prune_xid);
+	if (!om_hole_empty(page))
+		om_fail(check, check->block, OMEN_CHECK_PAGE,
+				"There is something behind the contents of the page.");
 	return true;
+}
+
+/* Is the checksum of check->page right, or zero if its contents change? */
+static void
+om_check_checksum(OmenCheck *check, OmenPageType type)
+{
+	uint16		checksum = OmenPageGetSpecial(check->page.data)->checksum;
+	uint32		crc = 0;
+
+	if (type == OMEN_PAGE_SLOTS || type == OMEN_PAGE_DIRECTORY ||
+		type == OMEN_PAGE_QUANTIZER)
+		crc = om_crc(PageGetContents(check->page.data),
+					 ((PageHeader) check->page.data)->pd_lower -
+					 SizeOfPageHeaderData);
+	if (checksum != (uint16) (crc ^ crc >> 16))
+		om_fail(check, check->block, OMEN_CHECK_PAGE,
+				"The checksum is 0x%04X, but should be 0x%04X.", checksum,
+				(uint16) (crc ^ crc >> 16));
 }
 
 /*
@@ -317,10 +393,10 @@ om_get_page(OmenCheck *check, BlockNumber block, OmenPageType type,
 				type, owner, logical);
 		return false;
 	}
-	if ((special->flags & ~allowed) != 0 || special->unused != 0)
+	if ((special->flags & ~allowed) != 0)
 		om_fail(check, block, OMEN_CHECK_PAGE,
-				"The page has unknown flags 0x%04X, 0x%04X.",
-				special->flags, special->unused);
+				"The page has unknown flags 0x%04X.", special->flags);
+	om_check_checksum(check, type);
 	return true;
 }
 
@@ -472,6 +548,9 @@ om_check_meta(OmenCheck *check)
 		return false;
 	}
 	om_check_used(check, sizeof(OmenMetaData));
+	if (meta->list_checksum != om_crc(&meta->nblocks, OMEN_LISTS_SIZE))
+		om_fail(check, OMEN_METAPAGE, OMEN_CHECK_METAPAGE,
+				"The checksum of the lists is not right.");
 	if (meta->nsegments > OMEN_MAX_SEGMENTS || meta->nfree > OMEN_MAX_FREE ||
 		meta->nreserved > OMEN_MAX_SEGMENT_EXTENTS || meta->nblocks == 0)
 	{
@@ -526,6 +605,9 @@ om_check_frozen(OmenCheck *check)
 				frozen->width, frozen->edge_dims);
 		return false;
 	}
+	if (check->meta.checksum != om_crc(frozen, OMEN_FROZEN_SIZE))
+		om_fail(check, OMEN_METAPAGE, OMEN_CHECK_FROZEN,
+				"The checksum of the parameters is not right.");
 	OmenComputeLayout(frozen, &check->layout);
 	return true;
 }
@@ -615,12 +697,15 @@ om_tid_key(const ItemPointerData *tid)
 }
 
 /*
- * A TID of check->page.  "invariant" is what is broken if it is no TID.
- * Returns true if it is dead.
+ * A TID of check->page.  "invariant" is what is broken if it is no TID, and
+ * "vector" the elements beside it, if it is that of a pending row.  Returns
+ * true if it is dead.
  */
 static bool
-om_check_tid(OmenCheck *check, const OmenTid *entry, OmenInvariant invariant)
+om_check_tid(OmenCheck *check, const OmenTid *entry, OmenInvariant invariant,
+			 const void *vector)
 {
+	OmenTidEntry *noted;
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&entry->tid);
 	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&entry->tid);
 	bool		found;
@@ -635,7 +720,10 @@ om_check_tid(OmenCheck *check, const OmenTid *entry, OmenInvariant invariant)
 	}
 	if (entry->flags & OMEN_TID_DEAD)
 		return true;
-	omen_tids_insert(check->tids, om_tid_key(&entry->tid), &found);
+	noted = omen_tids_insert(check->tids, om_tid_key(&entry->tid), &found);
+	noted->pending = vector != NULL;
+	if (vector != NULL)
+		noted->checksum = om_crc(vector, check->layout.vector_size);
 	if (found)
 		om_fail(check, check->block, OMEN_CHECK_DUPLICATE,
 				"TID (%u,%u) is there twice.", block, offset);
@@ -667,7 +755,7 @@ om_check_tid_pages(OmenCheck *check)
 		om_check_used(check, n * sizeof(OmenTid));
 		for (i = 0; i < n; i++)
 			if (om_check_tid(check, OmenPageGetTid(check->page.data, i),
-							 OMEN_CHECK_TIDS))
+							 OMEN_CHECK_TIDS, NULL))
 				ndead++;
 	}
 	if (complete && ndead < segment->ndead)
@@ -1182,6 +1270,43 @@ om_check_segment(OmenCheck *check, const OmenSegmentData *segment)
  */
 
 /*
+ * A part, of "size" bytes, of a row that takes several pages: its TID is at the
+ * start of the first one, and its elements are all the rest.
+ */
+static void
+om_check_long_row(OmenCheck *check, uint32 part, Size size)
+{
+	char	   *data = (char *) OmenPageGetPendingRow(&check->layout,
+													  check->page.data, 0);
+
+	if (part == 0)
+	{
+		OmenTid    *row = (OmenTid *) data;
+
+		check->long_dead = om_check_tid(check, row, OMEN_CHECK_PENDING, NULL);
+		check->long_tid = om_tid_key(&row->tid);
+		check->long_left = check->layout.vector_size;
+		INIT_CRC32C(check->long_crc);
+		data += sizeof(OmenTid);
+		size -= sizeof(OmenTid);
+	}
+	size = Min(size, check->long_left);
+	COMP_CRC32C(check->long_crc, data, size);
+	check->long_left -= size;
+	if (part + 1 == check->layout.pending_pages_per_row && !check->long_dead)
+	{
+		OmenTidEntry *entry = omen_tids_lookup(check->tids, check->long_tid);
+
+		FIN_CRC32C(check->long_crc);
+		if (entry != NULL)
+		{
+			entry->pending = true;
+			entry->checksum = check->long_crc;
+		}
+	}
+}
+
+/*
  * The rows of the pending page in check->page, or its part of a row that takes
  * several pages.
  */
@@ -1204,9 +1329,18 @@ om_check_pending_rows(OmenCheck *check, uint32 part, bool last)
 	if (layout->pending_pages_per_row > 1)
 		size = OmenPartSize(layout->pending_row_size, OMEN_PENDING_ROOM, part);
 	om_check_used(check, sizeof(OmenPendingHead) + size);
+	if (layout->pending_pages_per_row > 1)
+	{
+		om_check_long_row(check, part, size);
+		return;
+	}
 	for (i = 0; i < nrows; i++)
-		om_check_tid(check, OmenPageGetPendingRow(layout, check->page.data, i),
-					 OMEN_CHECK_PENDING);
+	{
+		OmenTid    *row = OmenPageGetPendingRow(layout, check->page.data, i);
+
+		om_check_tid(check, row, OMEN_CHECK_PENDING,
+					 OmenPendingRowVector(row));
+	}
 }
 
 /*
@@ -1268,6 +1402,27 @@ om_check_list(OmenCheck *check, const OmenPendingData *list, bool sealed)
  *----------
  */
 
+/* The entry of a row of the table, or that it has none. */
+static void
+om_check_row(OmenCheck *check, ItemPointer tid, const void *elements)
+{
+	OmenTidEntry *entry = omen_tids_lookup(check->tids, om_tid_key(tid));
+
+	if (entry == NULL)
+		om_fail(check, InvalidBlockNumber, OMEN_CHECK_HEAP,
+				"Row (%u,%u) of table \"%s\" has no entry.",
+				ItemPointerGetBlockNumber(tid),
+				ItemPointerGetOffsetNumber(tid),
+				RelationGetRelationName(check->heap));
+	else if (entry->pending && entry->checksum !=
+			 om_crc(elements, check->layout.vector_size))
+		om_fail(check, InvalidBlockNumber, OMEN_CHECK_HEAP,
+				"Row (%u,%u) of table \"%s\" has an entry with another vector.",
+				ItemPointerGetBlockNumber(tid),
+				ItemPointerGetOffsetNumber(tid),
+				RelationGetRelationName(check->heap));
+}
+
 /* A row of the table that the snapshot sees. */
 static void
 om_heap_callback(Relation index, ItemPointer tid, Datum *values,
@@ -1277,23 +1432,16 @@ om_heap_callback(Relation index, ItemPointer tid, Datum *values,
 	MemoryContext old;
 	const void *elements;
 	int			dims;
-	bool		indexed = !isnull[0];
 
 	CHECK_FOR_INTERRUPTS();
-	if (indexed && check->opclass->metric == OMEN_METRIC_COSINE)
-	{
-		old = MemoryContextSwitchTo(check->tuple_context);
-		elements = OmenGetElements(check->opclass, values[0], &dims);
-		indexed = !OmenIsZero(check->opclass, elements, dims);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(check->tuple_context);
-	}
-	if (indexed && omen_tids_lookup(check->tids, om_tid_key(tid)) == NULL)
-		om_fail(check, InvalidBlockNumber, OMEN_CHECK_HEAP,
-				"Row (%u,%u) of table \"%s\" has no entry.",
-				ItemPointerGetBlockNumber(tid),
-				ItemPointerGetOffsetNumber(tid),
-				RelationGetRelationName(check->heap));
+	if (isnull[0])
+		return;
+	old = MemoryContextSwitchTo(check->tuple_context);
+	elements = OmenGetElements(check->opclass, values[0], &dims);
+	if (!OmenIsZero(check->opclass, elements, dims))
+		om_check_row(check, tid, elements);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(check->tuple_context);
 }
 
 /*

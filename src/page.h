@@ -58,7 +58,7 @@ typedef struct OmenPageSpecial
 	uint32		logical;		/* position among the owner's pages */
 	uint16		type;			/* OmenPageType */
 	uint16		flags;
-	uint16		unused;			/* zero */
+	uint16		checksum;		/* of contents that never change; else zero */
 	uint16		page_id;		/* OMEN_PAGE_ID */
 } OmenPageSpecial;
 
@@ -161,6 +161,7 @@ typedef struct OmenMetaData
 	BlockNumber nblocks;		/* blocks of the file that are accounted for */
 	uint32		next_owner;		/* next number to give away, from 1 */
 	uint32		nsegments;
+	uint32		checksum;		/* CRC-32C of frozen and quantizer */
 	OmenSegmentData segments[OMEN_MAX_SEGMENTS];
 
 	/*
@@ -185,10 +186,18 @@ typedef struct OmenMetaData
 	 * none should be asked for until then.
 	 */
 	int64		no_worker_before;
+
+	uint32		list_checksum;	/* CRC-32C of all from nblocks on */
 } OmenMetaData;
 
 StaticAssertDecl(sizeof(OmenMetaData) <= OMEN_PAGE_ROOM,
 				 "OmenMetaData does not fit a page");
+
+/* What the checksums are of. */
+#define OMEN_FROZEN_SIZE \
+	(offsetof(OmenMetaData, nblocks) - offsetof(OmenMetaData, frozen))
+#define OMEN_LISTS_SIZE \
+	(offsetof(OmenMetaData, list_checksum) - offsetof(OmenMetaData, nblocks))
 
 #define OmenPageGetMeta(page) ((OmenMetaData *) PageGetContents(page))
 

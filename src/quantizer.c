@@ -394,6 +394,7 @@ OmenStoreQuantizer(Relation index, const OmenQuantizer *quantizer,
 		memcpy(PageGetContents(page), quantizer->mean + first,
 			   n * sizeof(float));
 		((PageHeader) page)->pd_lower += n * sizeof(float);
+		OmenSealPage(page);
 		OmenFinishRecord(record);
 		UnlockReleaseBuffer(buffer);
 	}
@@ -424,7 +425,8 @@ OmenLoadQuantizer(Relation index, const OmenFrozen *frozen,
 							OMEN_FLOATS_PER_PAGE);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!OmenPageIs(page, OMEN_PAGE_QUANTIZER, data->owner, i))
+		if (!OmenPageIs(page, OMEN_PAGE_QUANTIZER, data->owner, i) ||
+			OmenPageGetSpecial(page)->checksum != OmenPageChecksum(page))
 			OmenReportDamage(index, block, "It is not a quantizer page.");
 		memcpy(quantizer->mean + first, PageGetContents(page),
 			   n * sizeof(float));

@@ -147,6 +147,10 @@ static void
 om_finish_page(OmenWriter *writer, Size used)
 {
 	((PageHeader) writer->page)->pd_lower += used;
+
+	/* Entries of TID pages will be marked dead. */
+	if (OmenPageGetSpecial(writer->page)->type != OMEN_PAGE_TIDS)
+		OmenSealPage(writer->page);
 	if (writer->bulk == NULL)
 	{
 		MarkBufferDirty(writer->buffer);

@@ -16,6 +16,7 @@
 #include "catalog/pg_control.h"
 #include "commands/tablespace.h"
 #include "miscadmin.h"
+#include "port/pg_crc32c.h"
 #include "storage/buf_internals.h"
 #include "storage/lmgr.h"
 #include "storage/smgr.h"
@@ -46,6 +47,34 @@ OmenInitPage(Page page, OmenPageType type, uint32 owner, uint32 logical)
 	special->logical = logical;
 	special->type = type;
 	special->page_id = OMEN_PAGE_ID;
+}
+
+static uint32
+om_crc(const void *data, Size size)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, size);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+uint16
+OmenPageChecksum(Page page)
+{
+	Size		lower = ((PageHeader) page)->pd_lower;
+	uint32		crc;
+
+	crc = om_crc(PageGetContents(page),
+				 Min(lower, BLCKSZ) - Min(lower, SizeOfPageHeaderData));
+	return (uint16) (crc ^ crc >> 16);
+}
+
+void
+OmenSealPage(Page page)
+{
+	OmenPageGetSpecial(page)->checksum = OmenPageChecksum(page);
 }
 
 bool
@@ -163,6 +192,19 @@ OmenOverwriteBuffer(Relation index, BlockNumber block)
 							  NULL);
 }
 
+/*
+ * A metapage has two checksums: of what shapes pages and codes, which is
+ * short, and compared whenever the page is read; and of what lists segments,
+ * pending pages and free space, compared before it is changed, since blocks
+ * that are wrongly taken for free would be overwritten.
+ */
+static void
+om_seal_meta(OmenMetaData *meta)
+{
+	meta->checksum = om_crc(&meta->frozen, OMEN_FROZEN_SIZE);
+	meta->list_checksum = om_crc(&meta->nblocks, OMEN_LISTS_SIZE);
+}
+
 void
 OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 {
@@ -208,6 +250,7 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 		meta->pending.stripes[i].tail = InvalidBlockNumber;
 		meta->sealed.stripes[i] = meta->pending.stripes[i];
 	}
+	om_seal_meta(meta);
 	((PageHeader) page)->pd_lower += sizeof(OmenMetaData);
 
 	if (record != NULL)
@@ -224,13 +267,64 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 }
 
 /*
- * Check a metapage.  A page whose lists are longer than the arrays is damaged,
+ * Do extents lie within what the file is accounted for?  Gives the sum of their
+ * blocks.
+ */
+static bool
+om_extents_possible(const OmenMetaData *meta, const OmenExtent *extents,
+					uint32 n, uint64 *nblocks)
+{
+	uint32		i;
+
+	*nblocks = 0;
+	for (i = 0; i < n; i++)
+	{
+		if (extents[i].start == OMEN_METAPAGE ||
+			extents[i].start >= meta->nblocks ||
+			extents[i].nblocks > meta->nblocks - extents[i].start)
+			return false;
+		*nblocks += extents[i].nblocks;
+	}
+	return true;
+}
+
+/* Can a segment have these sizes, in pages that are filled at best? */
+static bool
+om_segment_possible(const OmenMetaData *meta, const OmenSegmentData *segment)
+{
+	uint64		nblocks;
+
+	return segment->nextents <= OMEN_MAX_SEGMENT_EXTENTS &&
+		om_extents_possible(meta, segment->extents, segment->nextents,
+							&nblocks) &&
+		segment->nnodes > 0 &&
+		segment->nnodes <= nblocks * (OMEN_PAGE_ROOM / sizeof(OmenSlotHead)) &&
+		segment->ntids >= segment->nnodes &&
+		segment->ntids <= nblocks * OMEN_TIDS_PER_PAGE &&
+		segment->ndirectory > 0 && segment->ndirectory <= segment->nnodes;
+}
+
+static bool
+om_list_possible(const OmenMetaData *meta, const OmenPendingData *list)
+{
+	uint64		npages = 0;
+	int			i;
+
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+		npages += list->stripes[i].npages;
+	return npages < (list->owner == 0 ? 1 : meta->nblocks);
+}
+
+/*
+ * Check a metapage.  What is wrong here would cost memory, disk space or time
+ * without bounds before a page that is not there, or is another one, is met;
  * and nothing else in this extension looks at the counts again.
  */
 static void
 om_check_meta(Relation index, Page page)
 {
 	OmenMetaData *meta = OmenPageGetMeta(page);
+	uint64		nblocks;
 	uint32		i;
 
 	if (!OmenPageIs(page, OMEN_PAGE_META, 0, 0) || meta->magic != OMEN_MAGIC)
@@ -246,20 +340,27 @@ om_check_meta(Relation index, Page page)
 						RelationGetRelationName(index), meta->version,
 						OMEN_MIN_VERSION, OMEN_VERSION),
 				 errhint("Please REINDEX it.")));
+	if (meta->checksum != om_crc(&meta->frozen, OMEN_FROZEN_SIZE))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "Its parameters do not agree with their checksum.");
 	if (meta->nsegments > OMEN_MAX_SEGMENTS || meta->nfree > OMEN_MAX_FREE ||
 		meta->nreserved > OMEN_MAX_SEGMENT_EXTENTS)
 		OmenReportDamage(index, OMEN_METAPAGE, "A list is too long.");
+	if (!om_extents_possible(meta, meta->free, meta->nfree, &nblocks) ||
+		!om_extents_possible(meta, meta->reserved, meta->nreserved,
+							 &nblocks) ||
+		!om_extents_possible(meta, &meta->spare,
+							 meta->spare.nblocks > 0 ? 1 : 0, &nblocks))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "Free space is not where it can be.");
 	for (i = 0; i < meta->nsegments; i++)
-	{
-		const OmenSegmentData *segment = &meta->segments[i];
-
-		if (segment->nextents > OMEN_MAX_SEGMENT_EXTENTS ||
-			segment->nnodes == 0 || segment->ntids < segment->nnodes ||
-			segment->ndirectory == 0 ||
-			segment->ndirectory > segment->nnodes)
+		if (!om_segment_possible(meta, &meta->segments[i]))
 			OmenReportDamage(index, OMEN_METAPAGE,
 							 "A segment has impossible sizes.");
-	}
+	if (!om_list_possible(meta, &meta->pending) ||
+		!om_list_possible(meta, &meta->sealed))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "A pending list has impossible sizes.");
 }
 
 void
@@ -283,11 +384,16 @@ OmenMetaBegin(Relation index, OmenMetaChange *change)
 	change->record = OmenStartRecord(index);
 	change->meta = OmenPageGetMeta(OmenRecordPage(change->record,
 												  change->buffer, false));
+	if (change->meta->list_checksum !=
+		om_crc(&change->meta->nblocks, OMEN_LISTS_SIZE))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "Its lists do not agree with their checksum.");
 }
 
 void
 OmenMetaCommit(OmenMetaChange *change)
 {
+	om_seal_meta(change->meta);
 	OMEN_FAULT_POINT("meta-before-wal");
 	OmenFinishRecord(change->record);
 	OMEN_FAULT_POINT("meta-after-wal");
@@ -308,6 +414,7 @@ OmenMetaCommitImages(OmenMetaChange *change, int n, const Buffer *buffers,
 	XLogRecPtr	record;
 	int			i;
 
+	om_seal_meta(change->meta);
 	memcpy(meta.data, (char *) change->meta - MAXALIGN(SizeOfPageHeaderData),
 		   BLCKSZ);
 	OMEN_FAULT_POINT("images-before-wal");
@@ -447,6 +554,28 @@ OmenExtendAhead(Relation index, BlockNumber nblocks, uint32 n)
 	}
 }
 
+/*
+ * After a crash of the system the file may be shorter than it is accounted
+ * for, but not by more than was free or reserved.
+ */
+static void
+om_check_length(Relation index, const OmenMetaData *meta)
+{
+	BlockNumber length = RelationGetNumberOfBlocks(index);
+	uint64		unused;
+	uint64		nblocks;
+
+	if (length >= meta->nblocks)
+		return;
+	(void) om_extents_possible(meta, meta->free, meta->nfree, &unused);
+	(void) om_extents_possible(meta, meta->reserved, meta->nreserved,
+							   &nblocks);
+	unused += nblocks + meta->spare.nblocks;
+	if (meta->nblocks - length > unused)
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "The file is shorter than it should be.");
+}
+
 static OmenExtent
 om_take_end(OmenMetaChange *change, uint32 n, bool hole)
 {
@@ -458,6 +587,7 @@ om_take_end(OmenMetaChange *change, uint32 n, bool hole)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("index \"%s\" has reached the largest possible size",
 						RelationGetRelationName(change->index))));
+	om_check_length(change->index, meta);
 	om_extend_to(change->index, meta->nblocks + n, hole);
 	result.start = meta->nblocks;
 	result.nblocks = n;

@@ -53,6 +53,17 @@ extern void OmenInitPage(Page page, OmenPageType type, uint32 owner,
 						 uint32 logical);
 
 /*
+ * The CRC-32C of a page's contents, from the header to pd_lower, folded to 16
+ * bits.  Pages of slots, directories and quantizers carry it: what a damaged
+ * code, error bound or mean makes of a search cannot be told from a poor
+ * answer.  Searches do not compare it; omen_check() does, by its own means.
+ */
+extern uint16 OmenPageChecksum(Page page);
+
+/* A page that will not change any more has its contents: note the checksum. */
+extern void OmenSealPage(Page page);
+
+/*
  * Is this the page that the arguments say?  Anything else than the page that
  * was expected (an all-zero page, another owner's page) gives false.
  */

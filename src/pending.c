@@ -325,6 +325,7 @@ OmenAppendPending(Relation index, OmenCache *cache, ItemPointer tid,
 		CHECK_FOR_INTERRUPTS();
 		OmenReadMeta(index, &meta);
 		owner = meta.pending.owner;
+		OMEN_FAULT_POINT("append-before-lock");
 		if (om_append_to_tail(index, cache, owner, stripe, data, tid,
 							  elements))
 			return false;

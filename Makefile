@@ -3,6 +3,7 @@
 #   make && make install      build and install for the server of PG_CONFIG
 #   make installcheck         regression tests against a running server
 #   make test                 every test, on throw-away clusters
+#   make reliability          crashes, damage and worse, for an hour or more
 #   make demo                 60,000 real images, indexed and searched
 #   make bench                figures, beside pgvector's where it is installed
 

@@ -355,3 +355,20 @@ omen_start_release()
 	}
 	omen_start "$private_config" "$omen_work/cluster" "$@"
 }
+
+# omen_ill_treat PG_CONFIG SOURCES ARGUMENT...: runs the reliability driver on
+# a server that has a build with fault points.  Its clusters are its own.
+omen_ill_treat()
+{
+	local bindir sources=$2
+
+	bindir=$("$1" --bindir)
+	shift 2
+	mkdir -p -m 700 "$omen_work/reliability"
+	if [ "$(id -u)" -eq 0 ]; then
+		chown postgres: "$omen_work/reliability"
+	fi
+	omen_as_server env TMPDIR="$omen_work/reliability" /usr/bin/python3 -B \
+		"$sources/test/reliability/driver.py" --bindir "$bindir" --faults \
+		--commit "$(omen_commit)" "$@"
+}

@@ -16,7 +16,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 parts=(style layers gcc clang assert fault headers unit regress regress-assert
-	isolation tap docs bench)
+	isolation tap reliability docs bench)
 
 packages=(gcc make clang perl libipc-run-perl
 	python3 python3-numpy python3-psycopg2 python3-matplotlib)
@@ -187,6 +187,13 @@ part_tap()
 		fi
 	done
 	return 1
+}
+
+# The short form; "make reliability" runs the long one.
+part_reliability()
+{
+	server fault
+	omen_ill_treat "$private_config" "$omen_work/fault" --form short
 }
 
 part_docs()

@@ -4,10 +4,13 @@
 
 omen_top := $(dir $(lastword $(MAKEFILE_LIST)))..
 
-.PHONY: test demo bench unittest
+.PHONY: test reliability demo bench unittest
 
 test:
 	@bash $(omen_top)/test/run-all.sh
+
+reliability:
+	@bash $(omen_top)/test/reliability/run.sh $(RELIABILITY)
 
 demo:
 	@bash $(omen_top)/demo/run.sh

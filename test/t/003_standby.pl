@@ -15,7 +15,8 @@ my $query = '[0.5,-0.5,1,0,0.25,0]';
 # Without images of full pages, each change is replayed as such; the
 # consistency check then compares the page with that of the primary.
 my $primary = new_node('primary', [ allows_streaming => 1 ],
-	'wal_consistency_checking = all', 'full_page_writes = off');
+	'wal_consistency_checking = all', 'full_page_writes = off',
+	'wal_keep_size = 4GB');
 $primary->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -1,0 +1,298 @@
+"""Crashes: what was acknowledged is there, whatever was going on (A)."""
+import glob
+import os
+import re
+import signal
+import time
+
+import psycopg2
+
+import load
+import oracle
+from card import Row
+
+POINT = re.compile(r'OMEN_FAULT_POINT\("([a-z-]+)"\)')
+LIMIT = 20000                   # rows; more are too slow to look at
+
+
+def points(source):
+    """Return the names of all fault points in the sources."""
+    names = set()
+    for path in glob.glob(os.path.join(source, "src", "**", "*.c"),
+                          recursive=True):
+        with open(path) as file:
+            names.update(POINT.findall(file.read()))
+    return sorted(names)
+
+
+def keep_house(method, rng):
+    """VACUUM, a second index, REINDEX: what writes most records."""
+    def step(connection):
+        with connection.cursor() as cursor:
+            cursor.execute(method.load or "SELECT 1")
+            choice = rng.random()
+            if choice < 0.5:
+                cursor.execute("VACUUM tab")
+            elif choice < 0.75:
+                cursor.execute("DROP INDEX IF EXISTS idx2")
+                cursor.execute(method.create("idx2", opclass="vector_ip_ops"))
+            else:
+                cursor.execute("REINDEX INDEX idx")
+    return step
+
+
+class Crashes:
+    """One table in one cluster, and crash after crash."""
+
+    def __init__(self, env, row, cluster):
+        self.env = env
+        self.row = row
+        self.cluster = cluster
+        self.rng = oracle.seeded(env.seed, "crash", row.ident)
+        self.kinds = {}
+        with cluster.connect() as connection, connection.cursor() as cursor:
+            oracle.make_table(cursor, env.method, 1200, self.rng)
+
+    def immediate(self):
+        self.cluster.stop("immediate")
+        self.cluster.start()
+
+    def postmaster(self):
+        self.cluster.kill_postmaster()
+        self.cluster.start()
+
+    def twice(self):
+        """Recovery is killed, too."""
+        self.cluster.kill_postmaster()
+        try:
+            self.cluster.start()
+        finally:
+            self.cluster.kill_postmaster()
+        self.cluster.start()
+
+    def backend(self):
+        """SIGKILL a process that serves a client, or any worker."""
+        pids = [pid for (pid,) in self.cluster.run(
+            "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND (backend_type = 'client backend' OR backend_type ~ 'omen')")]
+        if pids:
+            os.kill(self.rng.choice(pids), signal.SIGKILL)
+
+    def fault(self):
+        """Any fault point, at some passage."""
+        self.cluster.everywhere("omen.fault", "any:kill:%d" %
+                                self.rng.choice((1, 3, 10, 40, 150, 600)))
+        time.sleep(1.0)
+
+    def one(self):
+        """Load, a crash, and a look at what is left."""
+        journals = [load.Journal(self.cluster, self.env.method,
+                                 self.row.rounds * 8 + i,
+                                 oracle.seeded(self.env.seed, "journal",
+                                               self.row.rounds, i))
+                    for i in range(3)]
+        house = load.Repeat(self.cluster,
+                            keep_house(self.env.method, self.rng),
+                            ("42P01", "42704", "40P01"))
+        for thread in journals + [house]:
+            thread.start()
+        time.sleep(self.rng.random() * 0.6)
+        kinds = [self.immediate, self.postmaster, self.twice, self.backend]
+        if self.env.faults:
+            kinds += [self.fault] * 4
+        kind = self.rng.choice(kinds)
+        self.kinds[kind.__name__] = self.kinds.get(kind.__name__, 0) + 1
+        kind()
+        self.look(house, journals)
+
+    def settle(self):
+        if not self.cluster.wait_until_up():
+            self.row.fail("hung", "the server did not come back")
+            self.cluster.stop("immediate")
+            self.cluster.start()
+
+    def look(self, house, journals):
+        if self.env.faults:
+            self.cluster.everywhere("omen.fault", "")
+        house.wanted = False
+        load.finish(journals, self.row)
+        self.settle()
+        # Only now: a REINDEX waits for prepared transactions.
+        known = load.recover(self.cluster)
+        load.finish([house], self.row)
+        self.settle()
+        for journal in journals:
+            known.update(journal.known)
+        load.account(self.cluster, known, self.row)
+        connection = self.cluster.connect()
+        try:
+            oracle.examine(connection, self.env.method, self.rng, self.row)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM tab")
+                if cursor.fetchone()[0] > LIMIT // 2:
+                    cursor.execute("DELETE FROM tab WHERE random() < 0.8")
+                    cursor.execute("VACUUM tab")
+                    oracle.examine(connection, self.env.method, self.rng,
+                                   self.row)
+        except psycopg2.Error as error:
+            self.row.fail("wrong", str(error).strip())
+        finally:
+            connection.close()
+        # Processes that we killed are reported, and the others by core.
+        for alarm in self.cluster.alarms(allowed="terminated by signal 9"):
+            self.row.fail("signals", alarm)
+        self.row.rounds += 1
+
+
+def run(env):
+    """A1, A2, A4, A8: crashes of all kinds at random moments."""
+    row = Row("A1-A8", "crashes, journals against table and index")
+    crashes = Crashes(env, row, env.cluster("crash"))
+    for _ in range(env.rounds(6, 500)):
+        crashes.one()
+        if not row.clean:
+            break
+    row.note(", ".join("%s %d" % item for item in
+                       sorted(crashes.kinds.items())))
+    return row.done()
+
+
+# Passes every fault point, in a session that goes on after errors.
+STEPS = (
+    "DELETE FROM tab WHERE id % 3 = 0",
+    "VACUUM tab",
+    "INSERT INTO tab (v) SELECT v FROM tab ORDER BY id LIMIT 1100",
+    "INSERT INTO tab (v) SELECT l2_normalize(v) FROM tab ORDER BY id LIMIT 700",
+    "DROP INDEX idx2",
+    "SET maintenance_work_mem = '1MB'",
+    "CREATE INDEX idx2 ON tab USING omen (v vector_ip_ops)",
+    # The first flush; then there is little left, and VACUUM cuts off the end.
+    "INSERT INTO late SELECT a.v FROM tab a, generate_series(1, 3) LIMIT 6000",
+    "VACUUM late",
+    "DELETE FROM late WHERE ctid > '(5,0)'",
+    "VACUUM late",
+    "VACUUM late",
+    "TRUNCATE late",
+    "INSERT INTO long SELECT v FROM sample LIMIT 6",
+    "DELETE FROM long WHERE ctid IN (SELECT ctid FROM long LIMIT 3)",
+    "VACUUM long",
+    # A flush that fails leaves a reservation and a sealed list to the next.
+    "SET omen.fault = 'publish-before-wal:error'",
+    "INSERT INTO tab (v) SELECT v FROM tab ORDER BY id LIMIT 1200",
+    "RESET omen.fault",
+    "VACUUM tab",
+    "DELETE FROM tab WHERE random() < 0.4",
+    "VACUUM tab",
+)
+
+
+class Points:
+    """Each fault point in turn."""
+
+    def __init__(self, env, row):
+        self.env = env
+        self.row = row
+        self.rng = oracle.seeded(env.seed, "points")
+        self.cluster = env.cluster(
+            "points", "session_preload_libraries = omenvec")
+        self.passed = set()
+        with self.cluster.connect() as connection, \
+                connection.cursor() as cursor:
+            oracle.make_table(cursor, env.method, 1500, self.rng,
+                              ("idx", "idx2"))
+            cursor.execute("CREATE TABLE late (v vector(%d))" % oracle.DIMS)
+            cursor.execute("CREATE INDEX lateidx ON late USING omen (v)")
+            # A row of these takes two pages.
+            cursor.execute("CREATE TABLE long (v vector(3000))")
+            cursor.execute("CREATE INDEX longidx ON long USING omen (v)")
+            cursor.execute("CREATE TABLE sample AS SELECT"
+                           " array_agg(random())::vector(3000) AS v FROM"
+                           " generate_series(1, 6) i,"
+                           " generate_series(1, 3000) GROUP BY i")
+
+    def steps(self):
+        """Run the script; what fails fails, and is not tried again."""
+        connection = None
+        for step in STEPS:
+            try:
+                if connection is None or connection.closed:
+                    if not self.cluster.wait_until_up():
+                        self.row.fail("hung", "the server did not come back")
+                        return
+                    connection = self.cluster.connect()
+                    with connection.cursor() as cursor:
+                        cursor.execute(
+                            "SET omen.pending_limit = 1000;"
+                            " SET statement_timeout = '30s'")
+                with connection.cursor() as cursor:
+                    cursor.execute(step)
+            except psycopg2.Error as error:
+                if error.pgcode == "57014":
+                    self.row.fail("hung", step)
+                elif error.pgcode not in (None, "XX000", "57P02", "57P01",
+                                          "42704", "42P07", "57P03"):
+                    self.row.fail("wrong", "%s: %s" % (step, error))
+        if connection is not None:
+            connection.close()
+
+    def one(self, point, action, nth):
+        self.cluster.everywhere("omen.fault", "%s:%s:%d" % (point, action,
+                                                           nth))
+        time.sleep(0.05)
+        self.steps()
+        self.cluster.everywhere("omen.fault", "")
+        self.cluster.wait_until_up()
+        time.sleep(0.1)
+        log = self.cluster.new_log()
+        if 'fault point "%s": %s' % (point, action) in log:
+            self.passed.add((point, action))
+        for line in log.splitlines():
+            if re.search("PANIC|TRAP|by signal (?!9)|leak", line):
+                self.row.fail("signals", line)
+        self.look(point, action, nth)
+        self.row.rounds += 1
+
+    def look(self, *what):
+        with self.cluster.connect() as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT to_regclass('idx2')::text")
+                if cursor.fetchone()[0] is None:
+                    cursor.execute("CREATE INDEX idx2 ON tab USING omen"
+                                   " (v vector_ip_ops)")
+                cursor.execute("SELECT count(*) FROM tab")
+                short = 2500 - cursor.fetchone()[0]
+                if short > 0:
+                    oracle.insert(cursor, self.rng, short)
+                elif short < -2500:
+                    cursor.execute("DELETE FROM tab WHERE random() < 0.6")
+        connection.close()
+        before = len(self.row.failures)
+        connection = self.cluster.connect()
+        for index in ("idx", "idx2", "lateidx", "longidx"):
+            with connection.cursor() as cursor:
+                for finding in self.env.method.findings(cursor, index)[:3]:
+                    self.row.fail("wrong", "%s %s" % (index, finding))
+        oracle.compare(connection, self.env.method, self.rng, self.row)
+        oracle.compare(connection, self.env.method, self.rng, self.row, "<#>")
+        connection.close()
+        if len(self.row.failures) > before:
+            self.row.fail("wrong", "the above after %s:%s:%d" % what, 0)
+
+
+def run_points(env):
+    """A3: an error, and a kill, at each fault point."""
+    row = Row("A3", "error and SIGKILL at each fault point")
+    names = points(env.source)
+    state = Points(env, row)
+    nths = env.choice((1,), (1, 2, 5, 20, 100))
+    actions = env.choice(("error", "kill"), ("error", "kill"))
+    names_now = env.some(names, 8, state.rng)
+    for nth in nths:
+        for name in names_now:
+            for action in actions:
+                state.one(name, action, nth)
+    never = [name for name in names_now
+             if (name, "error") not in state.passed]
+    row.note("%d of %d points, passed all but: %s" %
+             (len(names_now), len(names), ", ".join(never) or "none"))
+    return row.done()

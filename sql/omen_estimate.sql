@@ -9,6 +9,7 @@ SET max_parallel_maintenance_workers = 0;
 CREATE INDEX te_l2 ON te USING omen (v);
 CREATE INDEX te_cosine ON te USING omen (h halfvec_cosine_ops);
 CREATE INDEX te_ip ON te USING omen (v vector_ip_ops) WITH (m = 32, ef_construction = 200);
+CREATE INDEX te_l1 ON te USING omen (h halfvec_l1_ops);
 CREATE FUNCTION about(estimate bigint, actual bigint) RETURNS boolean
 	LANGUAGE sql AS 'SELECT $1 BETWEEN $2 / 1.5 AND $2 * 1.5';
 SELECT rows, workers, temp_bytes, about(index_bytes, pg_relation_size('te_l2')), seconds > 0 AS seconds
@@ -17,6 +18,8 @@ SELECT about(index_bytes, pg_relation_size('te_cosine'))
 	FROM omen_build_estimate('te', 'h', 'halfvec_cosine_ops');
 SELECT about(index_bytes, pg_relation_size('te_ip'))
 	FROM omen_build_estimate('te', 'v', 'vector_ip_ops', 32, 200);
+SELECT about(index_bytes, pg_relation_size('te_l1')), seconds > 0 AS seconds
+	FROM omen_build_estimate('te', 'h', 'halfvec_l1_ops');
 
 -- arrays of about 880 bytes a row, in memory or in files
 SELECT about(memory_bytes - 8 * 1024 * 1024, 3000 * 880), temp_bytes FROM omen_build_estimate('te', 'v');

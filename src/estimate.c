@@ -226,26 +226,15 @@ om_trial_codes(uint32 width, int8 *codes)
 		}
 }
 
-/* Seconds for a node of a small graph, its edge codes included. */
-static double
-om_trial(const OmenFrozen *frozen, OmenBuildParams *params)
+/* Code the edges of the trial's graph, if there are any such codes. */
+static void
+om_trial_edges(const OmenFrozen *frozen, const int8 *codes,
+			   const OmenGraph *graph)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "omen trial",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	int8	   *codes = palloc(mul_size(OMEN_TRIAL_NODES, frozen->width));
 	uint8	   *edges = palloc(OMEN_BLOCK_BYTES(frozen->edge_dims));
 	int32		sums[3][OMEN_LANES];
-	instr_time	start;
-	instr_time	end;
-	OmenGraph  *graph;
 
-	params->store = OmenCreateStore(SIZE_MAX, NULL);
-	om_trial_codes(frozen->width, codes);
-	INSTR_TIME_SET_CURRENT(start);
-	graph = OmenBuildGraph(params, codes, NULL, OMEN_TRIAL_NODES, NULL, NULL);
-	for (uint32 i = 0; i < OMEN_TRIAL_NODES; i++)
+	for (uint32 i = 0; i < OMEN_TRIAL_NODES && frozen->edge_dims > 0; i++)
 		for (uint32 j = 0; j < graph->degrees[i]; j += OMEN_LANES)
 		{
 			const int8 *neighbors[OMEN_LANES];
@@ -260,6 +249,26 @@ om_trial(const OmenFrozen *frozen, OmenBuildParams *params)
 									   frozen->width, neighbors, n, edges,
 									   sums[0], sums[1], sums[2]);
 		}
+}
+
+/* Seconds for a node of a small graph, its edge codes included. */
+static double
+om_trial(const OmenFrozen *frozen, OmenBuildParams *params)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "omen trial",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	int8	   *codes = palloc(mul_size(OMEN_TRIAL_NODES, frozen->width));
+	instr_time	start;
+	instr_time	end;
+	OmenGraph  *graph;
+
+	params->store = OmenCreateStore(SIZE_MAX, NULL);
+	om_trial_codes(frozen->width, codes);
+	INSTR_TIME_SET_CURRENT(start);
+	graph = OmenBuildGraph(params, codes, NULL, OMEN_TRIAL_NODES, NULL, NULL);
+	om_trial_edges(frozen, codes, graph);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	MemoryContextSwitchTo(old);

@@ -55,7 +55,7 @@ typedef struct OmenGraph
 	uint32	   *directory;		/* entry nodes, ascending: spread over all
 								 * nodes, and one at least in each part that
 								 * is not connected with others by links to
-								 * near neighbours, up to n / 16 parts */
+								 * near neighbours, up to n / 8 parts */
 } OmenGraph;
 
 /* Phases, in the order in which they are run. */

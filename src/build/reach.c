@@ -17,7 +17,7 @@
 #define OM_NODES_OF_ENTRY	32
 #define OM_MIN_ENTRIES		16
 #define OM_MAX_ENTRIES		1024
-#define OM_MIN_PART			16
+#define OM_MIN_PART			8
 
 /* Nodes that stand for all of an entry's range. */
 #define OM_SAMPLE			64

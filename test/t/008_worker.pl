@@ -222,7 +222,13 @@ sub gives_way
 		"$label: the merge gives way");
 }
 
-gives_way('VACUUM', merging('postgres'), 'postgres',
+# Inserts go on meanwhile, however many.
+my $merge = merging('postgres');
+$node->safe_psql('postgres', 'INSERT INTO long SELECT * FROM long LIMIT 5000');
+ok($watch->query_safe(
+		"SELECT count(*) > 0 FROM pg_locks WHERE pid = $merge AND locktype = 'page'"),
+	'inserts do not wait for a merge');
+gives_way('VACUUM', $merge, 'postgres',
 	q{DELETE FROM long WHERE ctid < '(3,1)'; VACUUM (INDEX_CLEANUP on) long});
 is_sound($node, 'long_idx', 'after VACUUM');
 gives_way('DROP INDEX', merging('postgres'), 'postgres', 'DROP INDEX long_idx');

@@ -118,6 +118,10 @@ $primary->safe_psql('postgres', q{
 cmp_ok(size($primary), '<', 0.5 * $before, 'the file gets shorter');
 both_are_sound('shorter');
 
+my ($status, undef, $err) =
+  $standby->psql('postgres', q{SELECT omen_compact('idx')});
+like($err, qr/recovery is in progress/, 'a standby is not compacted');
+
 # A crash after that, and growing again.
 $primary->stop('immediate');
 $primary->start;

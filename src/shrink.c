@@ -115,19 +115,21 @@ static bool
 om_plan_move(const OmenMetaData *meta, OmenMove *move)
 {
 	const OmenExtent *from = &move->from;
+	bool		splits;
 	uint32		i;
 
 	if (!OmenIsSparse(meta) ||
 		!om_find_extent(meta, om_used_end(meta), move))
 		return false;
+	splits = meta->segments[move->segment].nextents <
+		OMEN_MAX_SEGMENT_EXTENTS;
 	for (i = 0; i < meta->nfree && meta->free[i].start < from->start; i++)
 	{
 		uint32		n = Min(meta->free[i].nblocks, from->nblocks);
-		uint32		step = Min(n, OMEN_MOVE_STEP);
+		uint32		step = splits ? Min(n, OMEN_MOVE_STEP) : n;
 
-		if (n < from->nblocks &&
-			(n < OMEN_MIN_MOVE || meta->segments[move->segment].nextents ==
-			 OMEN_MAX_SEGMENT_EXTENTS))
+		/* A part of an extent is one more, and should be worth it. */
+		if (n < from->nblocks && (n < OMEN_MIN_MOVE || !splits))
 			continue;
 		move->to.start = meta->free[i].start + n - step;
 		move->to.nblocks = step;
@@ -139,19 +141,27 @@ om_plan_move(const OmenMetaData *meta, OmenMove *move)
 	return false;
 }
 
-/* Take the new place from the free list, as a reservation. */
-static void
+/*
+ * Take the new place from the free list, as a reservation.  False if an inserter
+ * has taken some of it meanwhile.
+ */
+static bool
 om_reserve_place(Relation index, const OmenMove *move)
 {
 	OmenMetaChange change;
 
 	OmenMetaBegin(index, &change);
-	OmenTakeRange(change.meta, move->to);
+	if (!OmenTakeRange(change.meta, move->to))
+	{
+		OmenMetaAbort(&change);
+		return false;
+	}
 	change.meta->reserved[0] = move->to;
 	change.meta->nreserved = 1;
 	OMEN_FAULT_POINT("move-before-reserve");
 	OmenMetaCommit(&change);
 	OMEN_FAULT_POINT("move-after-reserve");
+	return true;
 }
 
 static void
@@ -257,10 +267,12 @@ OmenMoveDown(Relation index)
 	while (om_plan_move(meta, &move) && !OmenSomebodyWaits(&watch))
 	{
 		CHECK_FOR_INTERRUPTS();
-		om_reserve_place(index, &move);
-		om_copy_pages(index, &move, meta->segments[move.segment].owner);
-		om_publish_move(index, &move);
-		moved += move.to.nblocks;
+		if (om_reserve_place(index, &move))
+		{
+			om_copy_pages(index, &move, meta->segments[move.segment].owner);
+			om_publish_move(index, &move);
+			moved += move.to.nblocks;
+		}
 		OmenReadMeta(index, meta);
 	}
 	if (moved > 0)

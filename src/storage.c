@@ -512,7 +512,7 @@ OmenTakeFree(OmenMetaData *meta, uint32 n, OmenExtent *extents,
 	return n;
 }
 
-void
+bool
 OmenTakeRange(OmenMetaData *meta, OmenExtent range)
 {
 	uint32		i = 0;
@@ -524,10 +524,11 @@ OmenTakeRange(OmenMetaData *meta, OmenExtent range)
 	if (i == meta->nfree || range.start < meta->free[i].start ||
 		meta->free[i].start + meta->free[i].nblocks <
 		range.start + range.nblocks)
-		elog(ERROR, "blocks are not free");
+		return false;
 	before = om_take_from(meta, i, range.start - meta->free[i].start);
 	(void) om_take_from(meta, i, range.nblocks);
 	OmenFreeExtent(meta, before);
+	return true;
 }
 
 OmenExtent

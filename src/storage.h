@@ -139,8 +139,8 @@ extern OmenExtent OmenTakeExtent(OmenMetaChange *change, uint32 n);
 extern uint32 OmenTakeFree(OmenMetaData *meta, uint32 n, OmenExtent *extents,
 						   uint32 *nextents, uint32 max);
 
-/* Take these blocks, which are free and lie in one extent. */
-extern void OmenTakeRange(OmenMetaData *meta, OmenExtent range);
+/* Take these blocks.  False if they do not lie in one free extent. */
+extern bool OmenTakeRange(OmenMetaData *meta, OmenExtent range);
 
 /*
  * Make the file long enough for n blocks more than the metapage accounts for,

@@ -8,10 +8,10 @@
  * pending list and from some segments, the batch builder makes one segment of
  * them, and one WAL record of the metapage puts it in their place.
  *
- * Which segments take part follows from their sizes.  Rows are built again
- * and again as they move into larger segments, so a segment is merged only
- * with company that is at least half of its size; and as each segment
- * costs every search, at most three stay.
+ * Which segments take part follows from their sizes.  Each segment costs every
+ * search, so at most three stay; and as rows are built again and again while
+ * they move into larger segments, the sizes follow the schedule that is known to
+ * do that most rarely for a given number of segments: see om_choose_segments.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,8 +26,11 @@
 #include "shrink.h"
 #include "watch.h"
 
-/* A segment joins a merge if the rest is at least this share of it. */
-#define OMEN_MERGE_RATIO	2
+/* Rows that the sizes of segments are counted in, if a flush has fewer. */
+#define OMEN_MERGE_UNIT		2000
+
+/* A segment stays if it has this share of the size that it should have. */
+#define OMEN_FULL_SHARE		0.9
 
 /* Segments that stay after a flush. */
 #define OMEN_WANTED_SEGMENTS	3
@@ -431,51 +434,87 @@ om_page_tick(void *arg, uint32 done, uint32 total)
 }
 
 /*
- * Which segments to merge with "rows" pending rows: a bit mask.  Smaller ones
- * come first; each joins if it is not too large for the company that it would
- * find, or if too many segments would stay.
+ * Of "units" units in "places" segments, how many should be in the largest: the
+ * largest C(a, places) that is not more.
+ */
+static double
+om_largest_part(double units, int places)
+{
+	double		part = 1;
+	double		next = 1;
+	int			a = places;
+
+	while (next <= units)
+	{
+		part = next;
+		a++;
+		next = part * a / (a - places);
+	}
+	return part;
+}
+
+/* The largest segment that is not in the set; OMEN_MAX_SEGMENTS if none is. */
+static uint32
+om_largest_segment(const OmenMetaData *meta, uint32 set)
+{
+	uint32		largest = OMEN_MAX_SEGMENTS;
+	uint32		i;
+
+	for (i = 0; i < meta->nsegments; i++)
+		if (!(set & (1U << i)) &&
+			(largest == OMEN_MAX_SEGMENTS ||
+			 meta->segments[i].ntids > meta->segments[largest].ntids))
+			largest = i;
+	return largest;
+}
+
+/*
+ * Which segments to merge with "rows" pending rows: a bit mask.
+ *
+ * A number of units is written as C(a, 3) + C(b, 2) + c with a > b > c, largest
+ * part first, which can be done in just one way; and that is how many there
+ * should be in each of three segments (Bentley and Saxe, Decomposable searching
+ * problems, 1980: the binomial transform).  From the largest on, segments stay
+ * as long as they have their part; all others are merged.
  */
 static uint32
 om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 				   uint64 rows)
 {
-	uint64		total = rows;
 	uint32		chosen = 0;
-	uint32		left = meta->nsegments;
+	uint32		kept = 0;
+	double		unit = rows;
+	double		rest = rows;
+	int			places;
 	uint32		i;
 
 	for (i = 0; i < meta->nsegments; i++)
 	{
 		const OmenSegmentData *segment = &meta->segments[i];
 
-		if (scope == OMEN_COMPACT_ALL ||
-			(scope == OMEN_COMPACT_VACUUM &&
-			 segment->ndead > OMEN_MAX_DEAD_SHARE * segment->ntids))
-		{
-			chosen |= 1U << i;
-			total += om_live_rows(segment);
-			left--;
-		}
+		rest += segment->ntids;
+		if (scope != OMEN_COMPACT_ALL &&
+			(scope != OMEN_COMPACT_VACUUM ||
+			 segment->ndead <= OMEN_MAX_DEAD_SHARE * segment->ntids))
+			continue;
+		chosen |= 1U << i;
+		unit += om_live_rows(segment);
 	}
+	if (unit == 0 && meta->nsegments <= OMEN_WANTED_SEGMENTS)
+		return 0;
+	unit = Max(unit, OMEN_MERGE_UNIT);
 
-	while (left > 0)
+	for (places = OMEN_WANTED_SEGMENTS; places > 1; places--)
 	{
-		uint32		next = OMEN_MAX_SEGMENTS;
+		uint32		next = om_largest_segment(meta, chosen | kept);
 
-		for (i = 0; i < meta->nsegments; i++)
-			if (!(chosen & (1U << i)) &&
-				(next == OMEN_MAX_SEGMENTS ||
-				 om_live_rows(&meta->segments[i]) <
-				 om_live_rows(&meta->segments[next])))
-				next = i;
-		if (left + (total > 0 ? 1 : 0) <= OMEN_WANTED_SEGMENTS &&
-			om_live_rows(&meta->segments[next]) > OMEN_MERGE_RATIO * total)
+		if (next == OMEN_MAX_SEGMENTS || meta->segments[next].ntids <
+			OMEN_FULL_SHARE * unit * om_largest_part(rest / unit, places))
 			break;
-		chosen |= 1U << next;
-		total += om_live_rows(&meta->segments[next]);
-		left--;
+		kept |= 1U << next;
+		rest -= meta->segments[next].ntids;
 	}
-	return chosen;
+	return ((1U << meta->nsegments) - 1) & ~kept;
 }
 
 /* Is there anything to gain from building these again? */

@@ -10,8 +10,8 @@
  *
  * Which segments take part follows from their sizes.  Each segment costs every
  * search, so at most three stay; and as rows are built again and again while
- * they move into larger segments, the sizes follow the schedule that is known to
- * do that most rarely for a given number of segments: see om_choose_segments.
+ * they move into larger segments, the sizes follow the schedule that is known
+ * to do that most rarely for a given number of segments: om_choose_segments.
  *
  *-------------------------------------------------------------------------
  */

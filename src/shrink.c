@@ -142,8 +142,8 @@ om_plan_move(const OmenMetaData *meta, OmenMove *move)
 }
 
 /*
- * Take the new place from the free list, as a reservation.  False if an inserter
- * has taken some of it meanwhile.
+ * Take the new place from the free list, as a reservation.  False if an
+ * inserter has taken some of it meanwhile.
  */
 static bool
 om_reserve_place(Relation index, const OmenMove *move)

@@ -500,7 +500,7 @@ om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 		chosen |= 1U << i;
 		unit += om_live_rows(segment);
 	}
-	if (unit == 0 && meta->nsegments <= OMEN_WANTED_SEGMENTS)
+	if (rows == 0 && chosen == 0 && meta->nsegments <= OMEN_WANTED_SEGMENTS)
 		return 0;
 	unit = Max(unit, OMEN_MERGE_UNIT);
 
@@ -592,9 +592,9 @@ om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
 
 	/* Few rows are left alone, unless they may keep the file from shrinking. */
 	flush = rows >= OMEN_FLAT_ROWS ||
-		(rows > 0 && meta->nsegments > 0 &&
-		 (scope == OMEN_COMPACT_ALL ||
-		  (scope == OMEN_COMPACT_VACUUM && OmenIsSparse(meta))));
+		(scope == OMEN_COMPACT_ALL && rows > 0 && meta->nsegments > 0) ||
+		(scope == OMEN_COMPACT_VACUUM && rows > 0 &&
+		 meta->quantizer.owner != 0 && OmenIsSparse(meta));
 	again = meta->sealed.owner != 0 && flush;
 	if (meta->sealed.owner != 0 || flush)
 	{

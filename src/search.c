@@ -8,12 +8,21 @@
  * distance is computed from its code, and the distances of its neighbours are
  * estimated from the short codes in the same slot.  A node may get several
  * estimates, from several neighbours: the least counts, which makes up for
- * estimates that were too large by chance (heap and least-estimate map after
- * SymphonyQG's repeated estimates, SIGMOD 2025).
+ * estimates that were too large by chance (heap and least estimate after
+ * SymphonyQG's repeated estimates, SIGMOD 2025).  It may be in the frontier
+ * several times, then, and its turn comes by the least.
+ *
+ * Between the frontier and the visit, nodes pass a short queue, for as long as
+ * it takes to get their slots from memory, or from disk.  Nearly all that is
+ * within the limit is visited in the end, so order matters little.
  *
  * The limit is the distance of the ef-th nearest node visited, in this or any
  * segment searched before.  Nothing with an estimate beyond it enters the
  * frontier, and the search ends when the nearest of the frontier is beyond it.
+ * As long as fewer than ef were visited, the cut takes its place: about the
+ * 2 ef-th least estimate that has been in the frontier.  Without that, most of
+ * what enters the frontier would do so in the beginning, for nothing.
+ *
  * To continue a search with a larger ef, the neighbours of the nodes visited
  * so far are looked at again, since some of them are now within the limit:
  * this costs the usual search nothing, and as ef doubles each time, at most as
@@ -30,7 +39,6 @@
 #include <float.h>
 #include <math.h>
 
-#include "common/hashfn.h"
 #include "miscadmin.h"
 
 #include "search.h"
@@ -38,37 +46,47 @@
 /* Nodes of the directory that a search starts from. */
 #define OMEN_ENTRIES		8
 
-/* Nodes whose slots are prefetched, if they have to come from disk. */
-#define OMEN_PREFETCH_NODES	4
+/*
+ * Length of the queue; and nodes at the top of the frontier whose slots are
+ * prefetched, too, if they have to come from disk.
+ */
+#define OMEN_QUEUE			3
+#define OMEN_PREFETCH_NODES	5
 
 /* First sizes of what grows. */
 #define OMEN_FRONTIER_SIZE	1024
 #define OMEN_VISITED_SIZE	128
-#define OMEN_NODES_SIZE		1024
+#define OMEN_MARKS_BITS		9
+
+/*
+ * Nodes whose last estimates are remembered.  This is to keep the frontier
+ * small, and need not be complete.
+ */
+#define OMEN_SEEN_SIZE		2048
 
 /* Nodes taken off the frontier between two checks for interrupts. */
 #define OMEN_INTERRUPT_STEP	64
 
-/* An estimate that says that the node was visited. */
-#define OMEN_IS_VISITED		(-INFINITY)
+/* The cut is at so many estimates for each of ef. */
+#define OMEN_CUT_FACTOR		2
 
-typedef struct OmenNodeEntry
+/* Classes of estimates: by sign, exponent and 6 bits of the mantissa. */
+#define OMEN_CUT_CLASSES	256
+#define OMEN_CUT_SHIFT		(32 + 17)
+
+/*
+ * Counts of the estimates that entered the frontier.  There are classes for
+ * both sides of the first one, for 2 octaves each.
+ */
+struct OmenCut
 {
-	uint32		node;
-	float		estimate;
-	char		status;
-} OmenNodeEntry;
-
-#define SH_PREFIX omen_nodes
-#define SH_ELEMENT_TYPE OmenNodeEntry
-#define SH_KEY_TYPE uint32
-#define SH_KEY node
-#define SH_HASH_KEY(tb, key) murmurhash32(key)
-#define SH_EQUAL(tb, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+	float		limit;			/* infinite while there are fewer than wanted */
+	uint32		wanted;
+	uint32		total;			/* in classes up to the last */
+	uint32		base;			/* of the first class */
+	int			last;			/* class that holds the one wanted */
+	uint32		counts[OMEN_CUT_CLASSES];
+};
 
 void
 OmenInitNearest(OmenNearest *nearest, uint32 size)
@@ -200,18 +218,108 @@ om_pop(OmenSearch *search)
 	return top;
 }
 
-/* A node was met with this estimate. */
+/* Cut at the "wanted"-th least estimate from now on. */
+static void
+om_reset_cut(OmenCut *cut, uint32 wanted)
+{
+	memset(cut, 0, sizeof(OmenCut));
+	cut->limit = INFINITY;
+	cut->wanted = wanted;
+	cut->last = OMEN_CUT_CLASSES - 1;
+}
+
+static inline void
+om_count_estimate(OmenCut *cut, uint64 key)
+{
+	uint32		class = key >> OMEN_CUT_SHIFT;
+	int			i;
+
+	if (cut->total == 0)
+		cut->base = class - OMEN_CUT_CLASSES / 2;
+	i = Max((int) (class - cut->base), 0);
+	if (i > cut->last)
+		return;
+	cut->counts[i]++;
+	cut->total++;
+	while (cut->total - cut->counts[cut->last] >= cut->wanted)
+	{
+		cut->total -= cut->counts[cut->last--];
+		cut->limit = om_frontier_estimate((uint64) (cut->base + cut->last +
+													1) << OMEN_CUT_SHIFT);
+	}
+}
+
+/*
+ * The place of a node in the set of visited nodes, or where it would be: a
+ * hash table with linear probing (its function: Knuth, The Art of Computer
+ * Programming, vol. 3, 6.4).
+ */
+static inline uint32 *
+om_mark_of(const OmenSearch *search, uint32 node)
+{
+	uint32		mask = (1U << search->marks_bits) - 1;
+	uint32		i = (node * UINT32_C(0x9E3779B1)) >> (32 - search->marks_bits);
+
+	while (search->marks[i] != node && search->marks[i] != OMEN_NO_NODE)
+		i = (i + 1) & mask;
+	return &search->marks[i];
+}
+
+static void
+om_alloc_marks(OmenSearch *search, int bits)
+{
+	Size		size = mul_size((Size) 1 << bits, sizeof(uint32));
+
+	search->marks_bits = bits;
+	search->marks = palloc_extended(size, MCXT_ALLOC_HUGE);
+	memset(search->marks, 0xFF, size);	/* OMEN_NO_NODE */
+}
+
+/* Put a node into the set; false if it is there. */
+static bool
+om_mark(OmenSearch *search, uint32 node)
+{
+	uint32	   *mark = om_mark_of(search, node);
+
+	if (*mark == node)
+		return false;
+	*mark = node;
+	if (++search->nmarks > 1U << (search->marks_bits - 1))
+	{
+		uint32	   *old = search->marks;
+		uint32		n = 1U << search->marks_bits;
+		uint32		i;
+
+		om_alloc_marks(search, search->marks_bits + 1);
+		for (i = 0; i < n; i++)
+			if (old[i] != OMEN_NO_NODE)
+				*om_mark_of(search, old[i]) = old[i];
+		pfree(old);
+	}
+	return true;
+}
+
+/*
+ * A node was met with this estimate.  For L1, which measures each node once,
+ * it is marked here, and in the frontier but once.
+ */
 static inline void
 om_meet(OmenSearch *search, uint32 node, float estimate)
 {
-	OmenNodeEntry *entry;
-	bool		found;
+	OmenSeen   *seen = &search->seen[node % OMEN_SEEN_SIZE];
+	uint64		key = om_frontier_key(estimate, node);
 
-	entry = omen_nodes_insert(search->nodes, node, &found);
-	if (found && estimate >= entry->estimate)
+	if (search->query->l1 && !om_mark(search, node))
 		return;
-	entry->estimate = estimate;
-	om_push(search, om_frontier_key(estimate, node));
+	if (!search->query->l1 &&
+		((seen->node == node && estimate >= seen->estimate) ||
+		 *om_mark_of(search, node) == node))
+		return;
+	seen->node = node;
+	seen->estimate = estimate;
+	om_push(search, key);
+	if (search->nvisited < search->ef)
+		om_count_estimate(search->cut, key);
 }
 
 /*
@@ -312,21 +420,6 @@ om_release_slot(Buffer buffer)
 }
 
 /*
- * Prefetch the slots that will probably be visited next: the top of the
- * frontier, and with it what may take its place when it is gone.
- */
-static inline void
-om_prefetch_slots(OmenSearch *search, Relation index, OmenCache *cache,
-				  uint32 n)
-{
-	uint32		i;
-
-	for (i = 0; i < n && i < search->nfrontier; i++)
-		om_prefetch_slot(search, index, cache, (uint32) search->frontier[i],
-						 cache->layout.slot_size);
-}
-
-/*
  * L1: measure the neighbours in a slot that were not met before.  Its buffer
  * is released first, as no two pages are locked at a time.  False if the
  * segment was retired.
@@ -347,11 +440,8 @@ om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
 	for (i = 0; i < degree; i++)
 	{
 		uint32		node = nodes[i];
-		bool		found = node >= search->segment->nnodes;
 
-		if (!found)
-			omen_nodes_insert(search->nodes, node, &found)->estimate = 0;
-		if (found)
+		if (node >= search->segment->nnodes || !om_mark(search, node))
 			continue;
 		nodes[n++] = node;
 		om_prefetch_slot(search, index, cache, node,
@@ -382,7 +472,8 @@ om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
 static inline float
 om_limit(const OmenSearch *search, const OmenNearest *shared)
 {
-	return search->nvisited < search->ef ? INFINITY : OmenNearestLimit(shared);
+	return search->nvisited < search->ef ? search->cut->limit :
+		OmenNearestLimit(shared);
 }
 
 /* Visit a node: its distance, its bound, its neighbours. */
@@ -530,8 +621,10 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 	search->frontier = palloc(OMEN_FRONTIER_SIZE * sizeof(uint64));
 	search->maxvisited = OMEN_VISITED_SIZE;
 	search->visited = palloc(OMEN_VISITED_SIZE * sizeof(OmenVisited));
-	search->nodes = omen_nodes_create(CurrentMemoryContext, OMEN_NODES_SIZE,
-									  NULL);
+	search->seen = palloc(OMEN_SEEN_SIZE * sizeof(OmenSeen));
+	memset(search->seen, 0xFF, OMEN_SEEN_SIZE * sizeof(OmenSeen));
+	om_alloc_marks(search, OMEN_MARKS_BITS);
+	search->cut = palloc(sizeof(OmenCut));
 	for (b = 0; b < nbest; b++)
 		om_meet(search, (uint32) best[b], om_frontier_estimate(best[b]));
 
@@ -544,25 +637,18 @@ OmenStartSearch(OmenSearch *search, Relation index, OmenCache *cache,
 }
 
 /*
- * Make room for a larger ef, and look at known neighbours again.  For L1 they
- * are in the frontier, however far.
+ * Look at the neighbours of the nodes visited so far again.  For L1 they are in
+ * the frontier, however far.
  */
 static bool
-om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
-			OmenNearest *shared)
+om_expand_again(OmenSearch *search, Relation index, OmenCache *cache,
+				float limit)
 {
-	uint32		nvisited = search->nvisited;
-	float		limit;
 	uint32		i;
 
-	search->ef = ef;
-	for (i = 0; i < nvisited; i++)
-		OmenAddNearest(shared, search->visited[i].distance);
 	if (search->query->l1)
 		return true;
-
-	limit = om_limit(search, shared);
-	for (i = 0; i < nvisited; i++)
+	for (i = 0; i < search->nvisited; i++)
 	{
 		char	   *slot;
 		Buffer		buffer;
@@ -579,36 +665,66 @@ om_continue(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 	return true;
 }
 
+/* Visit what the frontier has within the limit. */
+static bool
+om_visit_frontier(OmenSearch *search, Relation index, OmenCache *cache,
+				  OmenNearest *shared)
+{
+	uint32		queue[OMEN_QUEUE];
+	uint32		first = 0;
+	uint32		n = 0;
+	uint32		steps = 0;
+
+	for (;;)
+	{
+		float		limit = om_limit(search, shared);
+		uint32		i;
+
+		while (n < OMEN_QUEUE && search->nfrontier > 0 &&
+			   om_frontier_estimate(search->frontier[0]) <= limit)
+		{
+			uint32		node = (uint32) om_pop(search);
+
+			if (!search->query->l1 && !om_mark(search, node))
+				continue;
+			om_prefetch_slot(search, index, cache, node,
+							 cache->layout.slot_size);
+			queue[(first + n++) % OMEN_QUEUE] = node;
+		}
+		if (n == 0)
+			return true;
+		if (cache->hints.cold > 0)
+			for (i = 0; i < OMEN_PREFETCH_NODES && i < search->nfrontier; i++)
+				om_prefetch_slot(search, index, cache,
+								 (uint32) search->frontier[i],
+								 cache->layout.slot_size);
+		n--;
+		if (!om_visit(search, index, cache, queue[first++ % OMEN_QUEUE],
+					  shared))
+			return false;
+		if (++steps % OMEN_INTERRUPT_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
 bool
 OmenRunSearch(OmenSearch *search, Relation index, OmenCache *cache, uint32 ef,
 			  OmenNearest *shared)
 {
-	uint32		steps = 0;
+	uint32		i;
 
-	if (!om_continue(search, index, cache, ef, shared))
-		return false;
-
-	while (search->nfrontier > 0)
+	search->ef = ef;
+	for (i = 0; i < search->nvisited; i++)
+		OmenAddNearest(shared, search->visited[i].distance);
+	om_reset_cut(search->cut, (uint64) ef * OMEN_CUT_FACTOR);
+	for (;;)
 	{
-		OmenNodeEntry *entry;
-		uint32		node;
-
-		if (om_frontier_estimate(search->frontier[0]) >
-			om_limit(search, shared))
-			break;
-		node = (uint32) om_pop(search);
-		entry = omen_nodes_lookup(search->nodes, node);
-		if (entry->estimate == OMEN_IS_VISITED)
-			continue;
-		entry->estimate = OMEN_IS_VISITED;
-
-		om_prefetch_slots(search, index, cache, 1);
-		if (!om_visit(search, index, cache, node, shared))
+		if (!om_expand_again(search, index, cache, om_limit(search, shared)) ||
+			!om_visit_frontier(search, index, cache, shared))
 			return false;
-		om_prefetch_slots(search, index, cache,
-						  cache->hints.cold > 0 ? OMEN_PREFETCH_NODES : 1);
-		if (++steps % OMEN_INTERRUPT_STEP == 0)
-			CHECK_FOR_INTERRUPTS();
+		if (search->nvisited >= ef || isinf(search->cut->limit))
+			return true;
+		/* The same nodes were counted many times, and too much was cut. */
+		om_reset_cut(search->cut, PG_UINT32_MAX);
 	}
-	return true;
 }

@@ -31,7 +31,14 @@ typedef struct OmenNearest
 	float	   *distances;
 } OmenNearest;
 
-struct omen_nodes_hash;
+/* The last estimate of a node. */
+typedef struct OmenSeen
+{
+	uint32		node;
+	float		estimate;
+} OmenSeen;
+
+typedef struct OmenCut OmenCut;
 
 /*
  * A search that can be continued.  All memory belongs to the context in which
@@ -47,7 +54,11 @@ typedef struct OmenSearch
 	uint64	   *frontier;		/* heap of estimates, the least on top */
 	uint32		nfrontier;
 	uint32		maxfrontier;
-	struct omen_nodes_hash *nodes;	/* the least estimate of each node met */
+	OmenSeen   *seen;			/* by node number, as far as there is room */
+	uint32	   *marks;			/* set of nodes visited, or about to be */
+	uint32		nmarks;
+	int			marks_bits;
+	OmenCut    *cut;			/* the limit, while fewer than ef are visited */
 
 	OmenVisited *visited;
 	uint32		nvisited;

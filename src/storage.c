@@ -30,9 +30,6 @@
 /* Blocks by which the file grows under one lock of its extension. */
 #define OMEN_EXTEND_STEP	512
 
-/* One of so many reads of pages is counted as usage. */
-#define OMEN_COUNTED_READ	16
-
 /* After a miss, expect more for so many reads. */
 #define OMEN_COLD_READS		64
 
@@ -98,6 +95,24 @@ OmenReportDamage(Relation index, BlockNumber block, const char *what)
 }
 
 /*
+ * ReadRecentBuffer does not raise a buffer's usage count, and the hottest pages
+ * would be the first to be evicted.  A backend that has a pin may raise it, by
+ * compare-and-exchange while the header is not locked, as PinBuffer does.  If
+ * another backend comes in between, the buffer is in use, and that will do.
+ */
+static inline void
+om_count_usage(Buffer buffer)
+{
+	BufferDesc *desc = GetBufferDescriptor(buffer - 1);
+	uint32		state = pg_atomic_read_u32(&desc->state);
+
+	if (!(state & BM_LOCKED) &&
+		BUF_STATE_GET_USAGECOUNT(state) < BM_MAX_USAGE_COUNT)
+		(void) pg_atomic_compare_exchange_u32(&desc->state, &state,
+											  state + BUF_USAGECOUNT_ONE);
+}
+
+/*
  * ReadBuffer costs four dependent cache misses for a page that is in shared
  * buffers; ReadRecentBuffer, given the right buffer, costs two.  It compares
  * the buffer's tag, so a hint need not be right.
@@ -108,12 +123,7 @@ OmenReadBuffer(Relation index, OmenHints *hints, BlockNumber block, int mode)
 	OmenHint   *hint = &hints->hints[block & (hints->nhints - 1)];
 	Buffer		buffer = hint->buffer;
 
-	/*
-	 * ReadRecentBuffer does not raise a buffer's usage count, and the hottest
-	 * pages would be the first to be evicted: so go the long way now and then.
-	 */
-	if (++hints->reads % OMEN_COUNTED_READ == 0 ||
-		hint->block != block || !BufferIsValid(buffer) ||
+	if (hint->block != block || !BufferIsValid(buffer) ||
 		BufferIsLocal(buffer) || !OmenReadRecentBuffer(index, block, buffer))
 	{
 		/* A page that was there and is gone: others will be gone too. */
@@ -125,8 +135,12 @@ OmenReadBuffer(Relation index, OmenHints *hints, BlockNumber block, int mode)
 		hint->block = block;
 		hint->buffer = buffer;
 	}
-	else if (hints->cold > 0)
-		hints->cold--;
+	else
+	{
+		om_count_usage(buffer);
+		if (hints->cold > 0)
+			hints->cold--;
+	}
 	LockBuffer(buffer, mode);
 	return buffer;
 }

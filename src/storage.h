@@ -33,7 +33,6 @@ typedef struct OmenHints
 {
 	uint32		nhints;			/* power of two */
 	uint32		cold;			/* reads for which to expect more misses */
-	uint32		reads;
 	OmenHint   *hints;
 } OmenHints;
 

@@ -27,7 +27,6 @@
 
 #include "access/relscan.h"
 #include "catalog/pg_type.h"
-#include "lib/pairingheap.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -62,17 +61,20 @@
 /* Restarts of one scan before we say that something is wrong. */
 #define OMEN_MAX_RESTARTS	1000
 
+/* First sizes of what grows. */
+#define OMEN_CANDIDATES_SIZE	128
+#define OMEN_PENDING_SIZE		128
+
 /* Something to hand out: rows of one node, or one pending row. */
 typedef struct OmenCandidate
 {
-	pairingheap_node node;
 	double		bound;
 	int			segment;		/* -1: pending */
-	ItemPointerData tid;		/* pending */
-	float		distance;		/* segment: of the code */
-	uint32		first_tid;
-	uint32		ntids;
+	uint32		item;			/* of so->pending or of the search's visited */
 } OmenCandidate;
+
+/* For a NULL query: all nodes of the segment. */
+#define OMEN_ALL_NODES	PG_UINT32_MAX
 
 /* A set of TIDs, or of TIDs and distances. */
 typedef struct OmenKeyEntry
@@ -112,7 +114,12 @@ typedef struct OmenScan
 	OmenNearest shared;
 	uint32		ef;
 	bool		exhausted;		/* the searches have seen everything */
-	pairingheap *candidates;
+	OmenCandidate *candidates;	/* heap, the least bound on top */
+	uint32		ncandidates;
+	uint32		maxcandidates;
+	ItemPointerData *pending;	/* pending rows that became candidates */
+	uint32		npending;
+	uint32		maxpending;
 	uint64		nfound;			/* nodes that became candidates */
 	uint64		ngiven;			/* of these, taken off the heap */
 	uint64		give_limit;		/* of ngiven, until the next round */
@@ -225,34 +232,70 @@ omenendscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-/* The candidate with the least bound goes first. */
-static int
-om_compare_candidates(const pairingheap_node *a, const pairingheap_node *b,
-					  void *arg)
+/* NaN is not less than anything; but then all bounds are NaN. */
+static void
+om_add_candidate(OmenScan *so, double bound, int segment, uint32 item)
 {
-	const OmenCandidate *x = (const OmenCandidate *) a;
-	const OmenCandidate *y = (const OmenCandidate *) b;
+	OmenCandidate *heap;
+	uint32		i;
 
-	/* NaN: all bounds are, then */
-	return x->bound < y->bound ? 1 : x->bound > y->bound ? -1 : 0;
+	if (so->ncandidates == so->maxcandidates)
+	{
+		so->maxcandidates *= 2;
+		so->candidates = repalloc_huge(so->candidates,
+									   mul_size(so->maxcandidates,
+												sizeof(OmenCandidate)));
+	}
+	heap = so->candidates;
+	i = so->ncandidates++;
+	while (i > 0 && bound < heap[(i - 1) / 2].bound)
+	{
+		heap[i] = heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	heap[i].bound = bound;
+	heap[i].segment = segment;
+	heap[i].item = item;
 }
 
-/* A candidate with room for the caller's data; then om_add_candidate. */
-static OmenCandidate *
-om_make_candidate(double bound, int segment)
+static OmenCandidate
+om_take_candidate(OmenScan *so)
 {
-	OmenCandidate *candidate = palloc(sizeof(OmenCandidate));
+	OmenCandidate *heap = so->candidates;
+	OmenCandidate top = heap[0];
+	OmenCandidate moved = heap[--so->ncandidates];
+	uint32		i = 0;
 
-	candidate->bound = bound;
-	candidate->segment = segment;
-	candidate->distance = 0;
-	return candidate;
+	for (;;)
+	{
+		uint32		child = 2 * i + 1;
+
+		if (child >= so->ncandidates)
+			break;
+		if (child + 1 < so->ncandidates &&
+			heap[child + 1].bound < heap[child].bound)
+			child++;
+		if (!(heap[child].bound < moved.bound))
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = moved;
+	return top;
 }
 
 static void
-om_add_candidate(OmenScan *so, OmenCandidate *candidate)
+om_add_pending(OmenScan *so, double bound, const ItemPointerData *tid)
 {
-	pairingheap_add(so->candidates, &candidate->node);
+	if (so->npending == so->maxpending)
+	{
+		so->maxpending *= 2;
+		so->pending = repalloc_huge(so->pending,
+									mul_size(so->maxpending,
+											 sizeof(ItemPointerData)));
+	}
+	so->pending[so->npending] = *tid;
+	om_add_candidate(so, bound, -1, so->npending++);
 }
 
 /*
@@ -315,7 +358,6 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 	OmenStartPendingWalk(&walk, pending);
 	while ((row = OmenNextPendingRow(index, cache, &walk, &retired)) != NULL)
 	{
-		OmenCandidate *candidate;
 		double		bound = 0;
 
 		if (!so->all)
@@ -323,9 +365,7 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 			bound = om_pending_bound(so, cache, OmenPendingRowVector(row));
 			so->counts.pending_rows++;
 		}
-		candidate = om_make_candidate(bound, -1);
-		candidate->tid = row->tid;
-		om_add_candidate(so, candidate);
+		om_add_pending(so, bound, &row->tid);
 	}
 	so->counts.pages += walk.nread;
 	return !retired;
@@ -391,13 +431,7 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 			return false;
 		for (i = so->handed[next]; i < search->nvisited; i++)
 		{
-			const OmenVisited *visited = &search->visited[i];
-			OmenCandidate *candidate = om_make_candidate(visited->bound, next);
-
-			candidate->distance = visited->distance;
-			candidate->first_tid = visited->first_tid;
-			candidate->ntids = visited->ntids;
-			om_add_candidate(so, candidate);
+			om_add_candidate(so, search->visited[i].bound, next, i);
 			so->nfound++;
 		}
 		so->handed[next] = search->nvisited;
@@ -414,13 +448,7 @@ om_add_segments(OmenScan *so)
 	uint32		i;
 
 	for (i = 0; i < so->meta.nsegments; i++)
-	{
-		OmenCandidate *candidate = om_make_candidate(0, i);
-
-		candidate->first_tid = 0;
-		candidate->ntids = so->meta.segments[i].ntids;
-		om_add_candidate(so, candidate);
-	}
+		om_add_candidate(so, 0, i, OMEN_ALL_NODES);
 	so->exhausted = true;
 }
 
@@ -437,7 +465,15 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 	OmenReadMeta(index, &so->meta);
 	so->counts.pages++;
 	cache = OmenGetCacheFor(index, &so->meta);
-	so->candidates = pairingheap_allocate(om_compare_candidates, NULL);
+	if (so->candidates == NULL)
+	{
+		so->maxcandidates = OMEN_CANDIDATES_SIZE;
+		so->candidates = palloc(OMEN_CANDIDATES_SIZE * sizeof(OmenCandidate));
+		so->maxpending = OMEN_PENDING_SIZE;
+		so->pending = palloc(OMEN_PENDING_SIZE * sizeof(ItemPointerData));
+	}
+	so->ncandidates = 0;
+	so->npending = 0;
 	so->searches = palloc0(OMEN_MAX_SEGMENTS * sizeof(OmenSearch));
 	so->handed = palloc0(OMEN_MAX_SEGMENTS * sizeof(uint32));
 	so->nfound = 0;
@@ -471,7 +507,8 @@ om_tid_key(const ItemPointerData *tid)
 
 /*
  * Stands for a code: a merge copies codes, and equal codes have equal
- * distances.  No TID has this key.
+ * distances.  (Not so with the excess taken off, which is that of the node: it
+ * changes when rows of the same code join it.)  No TID has this key.
  */
 static uint64
 om_distance_key(float distance)
@@ -480,6 +517,12 @@ om_distance_key(float distance)
 
 	memcpy(&bits, &distance, sizeof(bits));
 	return UINT64CONST(1) << 63 | bits;
+}
+
+static const OmenVisited *
+om_visited(const OmenScan *so, const OmenCandidate *candidate)
+{
+	return &so->searches[candidate->segment].visited[candidate->item];
 }
 
 /* Would strict order be broken by something with this bound? */
@@ -509,18 +552,20 @@ om_note_waiting(OmenScan *so, uint64 key)
 static void
 om_start_over(IndexScanDesc scan, OmenScan *so)
 {
+	uint32		i;
+
 	if (so->known == NULL)
 		so->known = omen_keys_create(so->context, 256, NULL);
 	om_note_waiting(so, om_distance_key(so->distance));
-	while (!pairingheap_is_empty(so->candidates))
+	for (i = 0; i < so->ncandidates; i++)
 	{
-		OmenCandidate *candidate = (OmenCandidate *)
-			pairingheap_remove_first(so->candidates);
+		const OmenCandidate *candidate = &so->candidates[i];
 
-		om_note_waiting(so, candidate->segment < 0 ?
-						om_tid_key(&candidate->tid) :
-						om_distance_key(candidate->distance));
-		pfree(candidate);
+		if (candidate->segment < 0)
+			om_note_waiting(so, om_tid_key(&so->pending[candidate->item]));
+		else if (candidate->item != OMEN_ALL_NODES)
+			om_note_waiting(so, om_distance_key(om_visited(so, candidate)->
+												code_distance));
 	}
 	do
 	{
@@ -600,45 +645,65 @@ om_next_round(IndexScanDesc scan, OmenScan *so)
 	return true;
 }
 
+/* Make a candidate's rows the next to return. */
+static void
+om_hand_out(OmenScan *so, const OmenCandidate *candidate,
+			const OmenVisited *visited)
+{
+	if (candidate->segment < 0)
+	{
+		so->tids[0].tid = so->pending[candidate->item];
+		so->tids[0].flags = 0;
+		so->ntids = 1;
+		so->next_tid = 0;
+		return;
+	}
+	so->segment = &so->meta.segments[candidate->segment];
+	so->tid_position = visited == NULL ? 0 : visited->first_tid;
+	so->tids_left = visited == NULL ? so->segment->ntids : visited->ntids;
+}
+
 /*
- * The next candidate in order; NULL at the end.
+ * Take the next candidate in order; its rows are the next to return.  False at
+ * the end.
  */
-static OmenCandidate *
+static bool
 om_next_candidate(IndexScanDesc scan, OmenScan *so)
 {
 	for (;;)
 	{
-		OmenCandidate *candidate;
+		OmenCandidate candidate;
+		const OmenVisited *visited = NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		candidate = pairingheap_is_empty(so->candidates) ? NULL :
-			(OmenCandidate *) pairingheap_first(so->candidates);
-		if (candidate == NULL ||
-			(candidate->segment >= 0 && so->ngiven >= so->give_limit))
+		if (so->ncandidates == 0 ||
+			(so->candidates[0].segment >= 0 && so->ngiven >= so->give_limit))
 		{
 			if (om_next_round(scan, so))
 				continue;
-			if (candidate == NULL)
-				return NULL;
+			if (so->ncandidates == 0)
+				return false;
 			so->give_limit = PG_UINT64_MAX;
 		}
-		pairingheap_remove_first(so->candidates);
-		if (candidate->segment >= 0)
+		candidate = om_take_candidate(so);
+		if (candidate.segment >= 0)
 			so->ngiven++;
-		if (om_is_late(so, candidate->bound) && so->known == NULL)
+		if (candidate.segment >= 0 && candidate.item != OMEN_ALL_NODES)
+			visited = om_visited(so, &candidate);
+		if (om_is_late(so, candidate.bound) && so->known == NULL)
 		{
-			so->counts.late += candidate->segment < 0 ? 1 : candidate->ntids;
-			pfree(candidate);
+			so->counts.late += visited == NULL ? 1 : visited->ntids;
 			continue;
 		}
-		so->bound = candidate->bound;
-		so->distance = candidate->distance;
-		so->expected = candidate->segment >= 0 && so->known != NULL &&
+		so->bound = candidate.bound;
+		so->distance = visited == NULL ? 0 : visited->code_distance;
+		so->expected = visited != NULL && so->known != NULL &&
 			omen_keys_lookup(so->known,
-							 om_distance_key(so->distance)) != NULL;
+								 om_distance_key(so->distance)) != NULL;
 		if (!om_is_late(so, so->bound))
 			so->last_bound = so->bound;
-		return candidate;
+		om_hand_out(so, &candidate, visited);
+		return true;
 	}
 }
 
@@ -707,8 +772,6 @@ om_next_row(IndexScanDesc scan, OmenScan *so, ItemPointer tid)
 {
 	for (;;)
 	{
-		OmenCandidate *candidate;
-
 		while (so->next_tid < so->ntids)
 		{
 			const OmenTid *entry = &so->tids[so->next_tid++];
@@ -724,21 +787,8 @@ om_next_row(IndexScanDesc scan, OmenScan *so, ItemPointer tid)
 			continue;
 		}
 
-		candidate = om_next_candidate(scan, so);
-		if (candidate == NULL)
+		if (!om_next_candidate(scan, so))
 			return false;
-		if (candidate->segment < 0)
-		{
-			*tid = candidate->tid;
-			pfree(candidate);
-			if (om_return(so, tid))
-				return true;
-			continue;
-		}
-		so->segment = &so->meta.segments[candidate->segment];
-		so->tid_position = candidate->first_tid;
-		so->tids_left = candidate->ntids;
-		pfree(candidate);
 	}
 }
 

@@ -503,6 +503,7 @@ om_visit(OmenSearch *search, Relation index, OmenCache *cache, uint32 node,
 	visited = om_add_visited(search);
 	visited->node = node;
 	visited->distance = distance - info.excess;
+	visited->code_distance = distance;
 	visited->first_tid = head->first_tid;
 	visited->ntids = head->ntids;
 	OmenAddNearest(shared, visited->distance);

@@ -18,6 +18,7 @@ typedef struct OmenVisited
 {
 	double		bound;			/* lower bound of the operator's value */
 	float		distance;		/* in steps squared, less the excess */
+	float		code_distance;	/* excess included: equal for equal codes */
 	uint32		node;
 	uint32		first_tid;
 	uint32		ntids;

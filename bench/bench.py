@@ -13,6 +13,7 @@ import time
 import numpy as np
 import psycopg2
 
+import generate
 import methods
 import page
 import summary
@@ -64,12 +65,12 @@ def anonymous(pid):
 class Runner:
     """Runs the tests of one method in its database."""
 
-    def __init__(self, method, data, options):
+    def __init__(self, method, data, options, suffix=""):
         self.method = method
         self.data = data
         self.options = options
         self.n = len(data.base)
-        self.database = "bench_" + method.name
+        self.database = "bench_" + method.name + suffix
         self.memory = options.memory
         self.result = {"effort": method.effort, "usual": method.usual,
                        "index": method.create("items", self.n, data.metric),
@@ -284,6 +285,40 @@ class Runner:
         self.tell("VACUUM: %.2f s" % seconds)
         self.result["vacuum"]["query"] = self.curve(without_deleted=True)
 
+    def on_generated(self, data, tests):
+        """Return the results of tests on other data, in another database."""
+        runner = Runner(self.method, data, self.options, "_generated")
+        try:
+            runner.load()
+            for test in tests:
+                getattr(runner, "test_" + test)()
+        finally:
+            runner.drop()
+        return runner.result
+
+    def test_usual(self):
+        self.result["point"] = self.point("items", self.n, self.method.usual)
+
+    def test_scale(self):
+        """Build generated tables of growing size."""
+        self.result["scale"] = []
+        for rows in self.options.scale_sizes:
+            if rows > self.options.scale_rows and self.method.name != "omen":
+                continue
+            result = self.on_generated(generate.scale(rows, self.options),
+                                       ("build", "usual"))
+            self.result["scale"].append({**result["build"],
+                                         **result["point"]})
+
+    def test_hard(self):
+        self.result["hard"] = {}
+        for name in generate.HARD:
+            self.tell(name)
+            result = self.on_generated(generate.hard(name, self.options),
+                                       ("build", "query"))
+            self.result["hard"][name] = {key: result[key]
+                                         for key in ("build", "query")}
+
     def run(self, on_result):
         """Run all tests; one that fails is told, and the next is run."""
         self.load()
@@ -295,6 +330,9 @@ class Runner:
                 self.tell("%s: %s" % (test, message(error)))
                 self.recover()
             on_result()
+        self.drop()
+
+    def drop(self):
         self.db.connection.close()
         admin = Database()
         admin.run("DROP DATABASE " + self.database)

@@ -6,7 +6,8 @@ it installs and builds anything.
 import argparse
 import os
 
-TESTS = ("build", "query", "growth", "memory", "insert", "vacuum")
+TESTS = ("build", "query", "growth", "memory", "insert", "vacuum", "scale",
+         "hard")
 METHODS = ("omen", "hnsw", "ivfflat", "vchordrq", "diskann")
 METRICS = ("l2", "cosine", "ip", "l1")
 SUFFIXES = (".npy", ".fvecs", ".bvecs", ".ivecs", ".hdf5", ".h5")
@@ -92,6 +93,18 @@ def parse(arguments=None):
     what.add_argument("--insert-rows", type=count, metavar="N", default=20000,
                       help="rows of the COPY into an indexed table "
                       "(%(default)s, at most a fifth of all)")
+    what.add_argument("--scale-sizes", type=numbers, metavar="LIST",
+                      default="1000,5000,10000,50000,100000,1000000",
+                      help="rows of generated tables of 128 dimensions "
+                      "(%(default)s)")
+    what.add_argument("--scale-rows", type=count, metavar="N", default=100000,
+                      help="the most of these rows for methods other than "
+                      "omen (%(default)s)")
+    what.add_argument("--hard-rows", type=count, metavar="N", default=20000,
+                      help="rows of each hard data set (%(default)s)")
+    what.add_argument("--hard-queries", type=count, metavar="N", default=200,
+                      help="queries of hard and of generated data "
+                      "(%(default)s)")
 
     how = parser.add_argument_group("how")
     how.add_argument("--memory", metavar="SIZE",

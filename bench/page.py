@@ -96,6 +96,17 @@ def plot_growth(report):
                  ("rows", "vectors a second"), prepare)
 
 
+def plot_scale(report):
+    def prepare(ax, values):
+        mark(ax, values, short)
+
+    return lines(report, "Rate of the build over generated rows", {
+        name: [(b["rows"], b["vectors_per_second"])
+               for b in method.get("scale", ())]
+        for name, method in report["methods"].items()},
+        ("rows", "vectors a second"), prepare)
+
+
 def plot_memory(report):
     def prepare(ax, values):
         mark(ax, values, lambda size: "%g" % (size / 2 ** 20))
@@ -168,6 +179,9 @@ def cards(report):
         card("Build of growing tables",
              "Vectors indexed a second, from <code>CREATE INDEX</code> to its "
              "commit, over the rows of the table.", plot_growth(report)),
+        card("Build of generated tables",
+             "Likewise, for 128 dimensions about a plane of 16.",
+             plot_scale(report)),
         card("Build in less memory",
              "Seconds of <code>CREATE INDEX</code> over "
              "<code>maintenance_work_mem</code>.", plot_memory(report)),

@@ -154,12 +154,13 @@ def memory_rows(report):
             get("peak_memory", size)))]
 
 
-def growth_rows(report):
+def growth_rows(report, test):
+    """Return rows on the builds of a test, "growth" or "scale"."""
     sizes = sorted({build["rows"] for method in report["methods"].values()
-                    for build in method.get("growth", ())})
+                    for build in method.get(test, ())})
 
     def get(key, rows):
-        return lambda r: next((build[key] for build in r["growth"]
+        return lambda r: next((build[key] for build in r[test]
                                if build["rows"] == rows), Figure())
 
     return [row for rows in sizes for row in (
@@ -169,16 +170,34 @@ def growth_rows(report):
             get("recall", rows)))]
 
 
+def hard_rows(report):
+    names = {name: None for method in report["methods"].values()
+             for name in method.get("hard", ())}
+
+    def rows(name):
+        return [
+            Row(name + ": recall", 0, share, lambda r: usual(
+                r, r["hard"][name]["query"])["recall"]),
+            Row("  vectors a second", 1, number, lambda r:
+                r["hard"][name]["build"]["vectors_per_second"]),
+            Row("  queries a second at .95", 1, number,
+                lambda r: speed_at(r["hard"][name]["query"], 0.95))]
+
+    return [row for name in names for row in rows(name)]
+
+
 def groups(report):
     """Return (title, rows) of every part of the table that has figures."""
     result = []
     for title, rows in (
             ("Build", build_rows()),
             ("Search", curve_rows(lambda r: r["query"], TARGETS)),
-            ("Build of growing tables", growth_rows(report)),
+            ("Build of growing tables", growth_rows(report, "growth")),
             ("Build in less memory", memory_rows(report)),
             ("Insert into the indexed table", insert_rows()),
-            ("Delete every tenth row", vacuum_rows())):
+            ("Delete every tenth row", vacuum_rows()),
+            ("Build of generated tables", growth_rows(report, "scale")),
+            ("Hard data", hard_rows(report))):
         rows = [row for row in rows if any(
             row.text(m) != Figure().text for m in report["methods"].values())]
         if rows:

@@ -9,6 +9,7 @@ import unittest
 import numpy as np
 
 import exact
+import generate
 import summary
 from datasets import Dataset, read_matrix
 from options import parse
@@ -117,6 +118,8 @@ class Files(unittest.TestCase):
             [sys.executable, "-B", os.path.join(HERE, "bench.py"),
              "--base", self.path("base.fvecs"), "--query-rows", "200",
              "--methods", "omen", "--ef", "20,40,80", "--low-memory", "64MB",
+             "--scale-sizes", "1000,3000", "--hard-rows", "2000",
+             "--hard-queries", "100",
              "--output", self.path("report")],
             check=True, stdout=subprocess.DEVNULL)
         with open(self.path("report.json"), encoding="utf-8") as f:
@@ -130,9 +133,15 @@ class Files(unittest.TestCase):
             self.assertGreater(summary.usual(omen, points)["recall"], 0.95)
         self.assertEqual([1000], [b["rows"] for b in omen["growth"]])
         self.assertIn("seconds", omen["memory"]["64MB"])
+        self.assertEqual([1000, 3000], [b["rows"] for b in omen["scale"]])
+        self.assertGreater(omen["scale"][1]["recall"], 0.98)
+        self.assertEqual(list(generate.HARD), list(omen["hard"]))
+        for name, result in omen["hard"].items():
+            self.assertGreater(summary.usual(omen, result["query"])["recall"],
+                               0.75, name)
         with open(self.path("report.html"), encoding="utf-8") as f:
             text = f.read()
-        self.assertEqual(3, text.count("<svg"))
+        self.assertEqual(4, text.count("<svg"))
         self.assertNotRegex(text, r"<link|src=.http|\$[a-z]")
 
 

@@ -18,6 +18,9 @@
 #include "bulk.h"
 #include "segment.h"
 
+/* Pages that are logged between two reports of progress. */
+#define OMEN_LOG_STEP		1024
+
 /* Pages that a member of a team writes at a time. */
 #define OMEN_PAGE_RANGE		64
 
@@ -440,6 +443,32 @@ om_describe(OmenWriter *writer)
 		om_reserve(writer->index, npages, segment);
 }
 
+/* Log all pages, in steps so that others need not wait for long. */
+static void
+om_log_pages(OmenWriter *writer)
+{
+	const OmenSegmentData *segment = writer->segment;
+	uint32		npages = OmenSegmentPages(&writer->layout, segment);
+	uint32		done = 0;
+	uint32		i;
+
+	for (i = 0; i < segment->nextents; i++)
+	{
+		OmenExtent	rest = segment->extents[i];
+
+		while (rest.nblocks > 0)
+		{
+			OmenExtent	step = {rest.start, Min(rest.nblocks, OMEN_LOG_STEP)};
+
+			OmenLogExtent(writer->index, step);
+			rest.start += step.nblocks;
+			rest.nblocks -= step.nblocks;
+			done += step.nblocks;
+			writer->progress(writer->arg, done, npages);
+		}
+	}
+}
+
 void
 OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 				 const OmenRows *rows, const OmenGraph *graph, bool bulk,
@@ -485,8 +514,7 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 	if (bulk)
 		OmenEndBulk(writer.bulk);
 	else
-		for (uint32 i = 0; i < writer.segment->nextents; i++)
-			OmenLogExtent(index, writer.segment->extents[i]);
+		om_log_pages(&writer);
 	OmenTeamWait(writer.team);
 	if (bulk && OmenTeamLeads(writer.team))
 		OmenSyncBulk(index, redo);

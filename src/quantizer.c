@@ -315,7 +315,16 @@ om_train_step(OmenQuantizer *quantizer, const float *sample, uint32 n)
 			break;
 	}
 	pfree(bins);
-	quantizer->step = OmenClampStep(om_bin_float(bin) / OMEN_CODE_MAX);
+
+	/*
+	 * Too small a step would overflow its inverse; so would an infinite one
+	 * underflow.  Such data lose resolution, not correctness.
+	 */
+	quantizer->step = om_bin_float(bin) / OMEN_CODE_MAX;
+	if (!isfinite(quantizer->step) || quantizer->step > 1e30f)
+		quantizer->step = 1e30f;
+	if (quantizer->step < 1e-30f)
+		quantizer->step = 1e-30f;
 }
 
 uint32

@@ -152,18 +152,6 @@ extern void OmenEdgeFactors(int n, const int32 *rr, const int32 *s1,
 							const int32 *us, float *t, uint16 *a);
 
 /*
- * Too small a step would overflow its inverse; so would an infinite one
- * underflow.  Such data lose resolution, not correctness.
- */
-static inline float
-OmenClampStep(double step)
-{
-	if (!(step < 1e30))
-		return 1e30f;
-	return step < 1e-30 ? 1e-30f : (float) step;
-}
-
-/*
  * quantizer_l1.c: the parts of the above that L1 distance needs.
  *
  * Train sets mean and step from n vectors, and does Init; Init derives limit,

@@ -32,6 +32,12 @@
 /* Halvings of the interval in which the step is looked for. */
 #define OMEN_STEP_HALVINGS	40
 
+/* A smaller step would overflow its inverse; data lose resolution then. */
+#define OMEN_MIN_STEP		1e-30f
+
+/* What keeps a step, rounded to a float, from being less than it was. */
+#define OMEN_STEP_MARGIN	1e-6
+
 /* Sums that are made side by side, because one would wait for itself. */
 #define OMEN_L1_SUMS		8
 
@@ -116,7 +122,7 @@ om_fit_step(const OmenQuantizer *quantizer, const OmenTail *tails, uint32 cut)
 		else
 			low = step;
 	}
-	return high;
+	return high * (1 + OMEN_STEP_MARGIN);
 }
 
 /* How far values are clipped, in all, if "cut" of each tail are. */
@@ -181,6 +187,7 @@ om_place_bytes(OmenQuantizer *quantizer, const OmenTail *tails, uint32 cut)
 		quantizer->mean[j] = tails[j].lowest[cut] + range / 2;
 		for (; bytes > 1 && next < width; bytes--)
 			quantizer->mean[next++] = j;
+		Assert(bytes <= 1);
 	}
 	while (next < width)
 		quantizer->mean[next++] = -1;
@@ -193,7 +200,7 @@ OmenTrainL1(OmenQuantizer *quantizer, const float *sample, uint32 n)
 	double		step = 0;
 	uint32		cut = om_choose_cut(quantizer, tails, n, &step);
 
-	quantizer->step = OmenClampStep(step);
+	quantizer->step = Max((float) step, OMEN_MIN_STEP);
 	om_place_bytes(quantizer, tails, cut);
 	pfree(tails);
 	if (!OmenInitL1(quantizer))

@@ -148,13 +148,14 @@ om_count_visits(const OmenMetaData *meta, double wanted, double *first,
 }
 
 static Cost
-om_visit_cost(const OmenFrozen *frozen, Cost page_cost)
+om_visit_cost(const OmenFrozen *frozen, const OmenLayout *layout,
+			  Cost page_cost)
 {
 	double		slots = frozen->edge_dims == 0 ? OMEN_VISIT_SLOTS : 1;
 	double		bytes = slots * frozen->width +
 		frozen->degree * frozen->edge_dims / BITS_PER_BYTE;
 
-	return slots * page_cost + cpu_operator_cost *
+	return slots * layout->pages_per_slot * page_cost + cpu_operator_cost *
 		(OMEN_VISIT_OPERATORS + bytes / OMEN_VISIT_BYTES);
 }
 
@@ -244,7 +245,7 @@ omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	OmenComputeLayout(&meta.frozen, &layout);
 
 	om_count_visits(&meta, wanted, &first, &more);
-	visit_cost = om_visit_cost(&meta.frozen, page_cost);
+	visit_cost = om_visit_cost(&meta.frozen, &layout, page_cost);
 	*indexStartupCost = costs.indexStartupCost + recheck.startup +
 		first * visit_cost +
 		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +

@@ -73,6 +73,8 @@ BEGIN
 END
 $$;
 
+CALL pg_temp.live('vector', 'vector_cosine_ops', '<=>', 384);
+DROP TABLE tw;
 CALL pg_temp.live('vector', 'vector_l2_ops', '<->', 1999);
 VACUUM tw;
 SELECT pg_temp.live_on('<->', 1999);

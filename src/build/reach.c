@@ -156,7 +156,9 @@ om_fill_directory(OmParts *parts, uint32 most)
 	OmenMatrix *matrix = OmenCreateMatrix(builder, width, OM_SAMPLE, 1);
 	int32	   *sums = palloc(width * sizeof(int32));
 	uint8	   *mean = palloc(width);
-	uint64	   *entries = palloc(most * sizeof(uint64));
+	uint64	   *entries = MemoryContextAllocHuge(CurrentMemoryContext,
+												 mul_size(most,
+														  sizeof(uint64)));
 
 	OmenSortKeys(parts->sizes, parts->count);
 	for (uint32 i = parts->count - nparts; i < parts->count; i++)
@@ -204,8 +206,8 @@ OmenChooseEntries(OmenBuilder *builder)
 	om_number_parts(&parts);
 	most = Max(OmenEntryCount(builder->n),
 			   Min(parts.count, builder->n / OM_MIN_PART));
-	builder->graph->directory = MemoryContextAlloc(result,
-												   most * sizeof(uint32));
+	builder->graph->directory =
+		MemoryContextAllocHuge(result, mul_size(most, sizeof(uint32)));
 	om_fill_directory(&parts, most);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(scratch);

@@ -120,7 +120,7 @@ def run(env):
     latencies = {}
     durations = {}
     hit = 0
-    for number in range(env.rounds(21, 500)):
+    for number in env.numbers(21, 500):
         all_of_them = statements(env.method)
         names = sorted(all_of_them)
         name = names[number % len(names)]

@@ -1,5 +1,6 @@
 """Crashes: what was acknowledged is there, whatever was going on (A)."""
 import glob
+import itertools
 import os
 import re
 import signal
@@ -148,7 +149,7 @@ def run(env):
     """A1, A2, A4, A8: crashes of all kinds at random moments."""
     row = Row("A1-A8", "crashes, journals against table and index")
     crashes = Crashes(env, row, env.cluster("crash"))
-    for _ in range(env.rounds(6, 500)):
+    for _ in env.numbers(6, 500):
         crashes.one()
         if not row.clean:
             break
@@ -287,12 +288,13 @@ def run_points(env):
     nths = env.choice((1,), (1, 2, 5, 20, 100))
     actions = env.choice(("error", "kill"), ("error", "kill"))
     names_now = env.some(names, 8, state.rng)
-    for nth in nths:
-        for name in names_now:
-            for action in actions:
-                state.one(name, action, nth)
-    never = [name for name in names_now
-             if (name, "error") not in state.passed]
-    row.note("%d of %d points, passed all but: %s" %
-             (len(names_now), len(names), ", ".join(never) or "none"))
+    tried = set()
+    for nth, name, action in env.in_time(
+            itertools.product(nths, names_now, actions)):
+        state.one(name, action, nth)
+        tried.add((name, action))
+    never = ["%s (%s)" % item for item in sorted(tried - state.passed)]
+    row.note("%d of %d points, in vain: %s" %
+             (len({name for name, _ in tried}), len(names),
+              ", ".join(never) or "none"))
     return row.done()

@@ -262,7 +262,7 @@ def run(env):
     victim = Victim(env, row, cluster)
     victim.reconnect()
     found = 0
-    for _ in range(env.rounds(30, 5000)):
+    for _ in env.numbers(30, 5000):
         victim.renew(victim.rng.random() < 0.3)
         path = victim.move()
         what = Damage(victim.rng, path).one()
@@ -324,7 +324,7 @@ def offsets(env, victim, types):
         places = list(range(PAGE))
         if env.short or env.args.rounds:
             places = rng.sample(places, env.rounds(20, PAGE))
-        for offset in sorted(places):
+        for offset in places:
             yield kind, block, offset
 
 
@@ -336,8 +336,9 @@ def run_bytes(env):
     victim.renew(False)
     path = victim.move()
     found, tried, missed = {}, {}, {}
-    for kind, block, offset in list(
-            offsets(env, victim, page_types(path))):
+    places = list(offsets(env, victim, page_types(path)))
+    victim.rng.shuffle(places)
+    for kind, block, offset in env.in_time(places):
         path = victim.move()
         at = block * PAGE + offset
         with open(path, "rb") as file:
@@ -356,7 +357,7 @@ def run_bytes(env):
     victim.connection.close()
     if env.args.verbose:
         for kind in sorted(missed):
-            print("missed in %s: %s" % (kind, ranges(missed[kind])))
+            print("missed in %s: %s" % (kind, ranges(sorted(missed[kind]))))
     return row.done()
 
 

@@ -93,6 +93,18 @@ class Env:
     def rounds(self, short, long):
         return self.args.rounds or self.choice(short, long)
 
+    def numbers(self, short, long):
+        """Return 0, 1, ... for so many rounds, or so many seconds, if told."""
+        return self.in_time(range(self.rounds(short, long)))
+
+    def in_time(self, what):
+        """Yield what a sequence has, for so many seconds, if told."""
+        end = time.monotonic() + (self.args.seconds or 86400)
+        for item in what:
+            if time.monotonic() > end:
+                break
+            yield item
+
     def seconds(self, short, long):
         return self.args.seconds or self.choice(short, long)
 

@@ -179,7 +179,7 @@ def run_pitr(env):
     connection.close()
     known = positions(primary, start)
     primary.run("SELECT pg_switch_wal()")
-    for number in range(env.rounds(2, 100)):
+    for number in env.numbers(2, 100):
         cluster = recover_to(env, primary, backup, rng.choice(known), number)
         for _ in range(200):
             if not cluster.run("SELECT pg_is_in_recovery()")[0][0]:

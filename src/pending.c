@@ -455,6 +455,9 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 	if (walk->block == InvalidBlockNumber)
 		OmenReportDamage(index, OMEN_METAPAGE,
 						 "The pending list is shorter than it should be.");
+	if (walk->block >= RelationGetNumberOfBlocks(index))
+		OmenReportDamage(index, walk->block,
+						 "A pending list leads beyond the end of the file.");
 	buffer = OmenReadBuffer(index, &cache->hints, walk->block, mode);
 	page = BufferGetPage(buffer);
 	if (!OmenPageIs(page, OMEN_PAGE_PENDING, pending->owner,

@@ -325,7 +325,14 @@ om_list_possible(const OmenMetaData *meta, const OmenPendingData *list)
 	int			i;
 
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
-		npages += list->stripes[i].npages;
+	{
+		const OmenStripe *stripe = &list->stripes[i];
+
+		if (stripe->npages > 0 &&
+			(stripe->head >= meta->nblocks || stripe->tail >= meta->nblocks))
+			return false;
+		npages += stripe->npages;
+	}
 	return npages < (list->owner == 0 ? 1 : meta->nblocks);
 }
 

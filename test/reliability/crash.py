@@ -13,7 +13,7 @@ import oracle
 from card import Row
 
 POINT = re.compile(r'OMEN_FAULT_POINT\("([a-z-]+)"\)')
-LIMIT = 20000                   # rows; more are too slow to look at
+LIMIT = 10000                   # rows; more are too slow to look at
 
 
 def points(source):
@@ -112,37 +112,54 @@ class Crashes:
             self.cluster.stop("immediate")
             self.cluster.start()
 
+    def patiently(self, action):
+        """Do something, again if the server goes down once more meanwhile.
+
+        A process that was in the middle of a statement may come to the fault
+        point only now.
+        """
+        for _ in range(5):
+            self.settle()
+            connection = None
+            try:
+                connection = self.cluster.connect()
+                return action(connection)
+            except psycopg2.OperationalError as error:
+                problem = error
+                time.sleep(0.2)
+            finally:
+                if connection is not None:
+                    connection.close()
+        self.row.fail("wrong", str(problem).strip())
+        return {}
+
     def look(self, house, journals):
         if self.env.faults:
             self.cluster.everywhere("omen.fault", "")
         house.wanted = False
         load.finish(journals, self.row)
-        self.settle()
-        # Only now: a REINDEX waits for prepared transactions.
-        known = load.recover(self.cluster)
+        # A REINDEX waits for prepared transactions, so end them first.
+        known = self.patiently(lambda connection: load.recover(self.cluster))
         load.finish([house], self.row)
-        self.settle()
         for journal in journals:
             known.update(journal.known)
-        load.account(self.cluster, known, self.row)
-        connection = self.cluster.connect()
-        try:
-            oracle.examine(connection, self.env.method, self.rng, self.row)
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM tab")
-                if cursor.fetchone()[0] > LIMIT // 2:
-                    cursor.execute("DELETE FROM tab WHERE random() < 0.8")
-                    cursor.execute("VACUUM tab")
-                    oracle.examine(connection, self.env.method, self.rng,
-                                   self.row)
-        except psycopg2.Error as error:
-            self.row.fail("wrong", str(error).strip())
-        finally:
-            connection.close()
+        self.patiently(lambda connection: load.account(self.cluster, known,
+                                                       self.row))
+        self.patiently(self.examine)
         # Processes that we killed are reported, and the others by core.
         for alarm in self.cluster.alarms(allowed="terminated by signal 9"):
             self.row.fail("signals", alarm)
         self.row.rounds += 1
+
+    def examine(self, connection):
+        oracle.examine(connection, self.env.method, self.rng, self.row)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM tab")
+            if cursor.fetchone()[0] <= LIMIT:
+                return
+            cursor.execute("DELETE FROM tab WHERE random() < 0.8")
+            cursor.execute("VACUUM tab")
+        oracle.examine(connection, self.env.method, self.rng, self.row)
 
 
 def run(env):

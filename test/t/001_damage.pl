@@ -99,7 +99,7 @@ my @damages = (
 	[ 'another mean', $quantizer, 0, $content + 8, $float->(0.5), 'page' ],
 	[ 'smaller error', $slots, 0, $slot{error}, $float->(0.001), 'page' ],
 	[ 'behind the contents', $directory, undef, 8000, $u32->(1), 'page' ],
-	[ 'another pending vector', $pending, undef, $content + 8 + 8 + 2, $u16->(0x3F55), 'heap' ],
+	[ 'another pending vector', $pending, undef, $content + 8 + 8 + 2, $u16->(0x4155), 'heap' ],
 	[ 'code', $slots, 0, $slot{code} + 5, "\x80", 'slot', 'l1' ],
 	[ 'norm2', $slots, 0, $slot{norm2}, $float->(1), 'slot', 'l1' ],
 	[ 'neighbour itself', $slots, 0, $slot{code} + 32, $u32->(0), 'neighbors', 'l1' ],

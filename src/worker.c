@@ -54,6 +54,7 @@
 #include "compat.h"
 #include "omen.h"
 #include "pending.h"
+#include "watch.h"
 #include "worker.h"
 
 /* For so long after one was asked for, no worker is asked for again. */
@@ -379,7 +380,7 @@ PG_FUNCTION_INFO_V1(omen_compact);
  * omen_compact(index regclass) returns boolean
  *
  * Everything into one segment.  If VACUUM wants to go on meanwhile, it may, and
- * then this starts over; if the index itself is wanted, this ends.
+ * then this starts over; if the index or its table is wanted, this ends.
  */
 Datum
 omen_compact(PG_FUNCTION_ARGS)
@@ -387,7 +388,8 @@ omen_compact(PG_FUNCTION_ARGS)
 	Oid			indexid = PG_GETARG_OID(0);
 	Oid			heap = IndexGetRelation(indexid, true);
 	Relation	index;
-	bool		done = false;
+	OmenWatch	watch;
+	bool		done;
 
 	if (RecoveryInProgress())
 		ereport(ERROR,
@@ -403,12 +405,14 @@ omen_compact(PG_FUNCTION_ARGS)
 				 errmsg("could not open parent table of index \"%s\"",
 						RelationGetRelationName(index))));
 
-	while (!done && !LockHasWaitersRelation(index, ShareUpdateExclusiveLock))
+	do
 	{
+		CHECK_FOR_INTERRUPTS();
 		OmenLockProducer(index);
 		done = om_compact_as_owner(index, OMEN_COMPACT_ALL);
 		OmenUnlockProducer(index);
-	}
+		OmenStartWatch(index, &watch);
+	} while (!done && !OmenSomebodyWaits(&watch));
 	relation_close(index, ShareUpdateExclusiveLock);
 	PG_RETURN_BOOL(done);
 }

@@ -267,6 +267,33 @@ gives_way('DROP DATABASE', merging('other'), 'postgres', 'DROP DATABASE other');
 	is($out, "f\n", 'omen_compact says that it gave way');
 }
 
+# So it does if its own transaction keeps others from the table.
+{
+	my ($out, $err) = ('', '');
+	my $waiter;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE TABLE wanted (v vector(6));
+		INSERT INTO wanted SELECT vectors(1500, 6);
+		CREATE INDEX wanted_idx ON wanted USING omen (v);
+		INSERT INTO wanted SELECT vectors(100, 6)});
+	$holder->query_safe('BEGIN');
+	$holder->query_safe('ANALYZE wanted');
+	$waiter = IPC::Run::start(
+		[ 'psql', '-X', '-q', '-At', '-d', $node->connstr('postgres'),
+			'-c', 'DROP TABLE wanted' ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	$node->poll_query_until('postgres',
+		q{SELECT count(*) > 0 FROM pg_stat_activity
+		WHERE wait_event_type = 'Lock' AND query = 'DROP TABLE wanted'});
+	is($holder->query_safe(q{SELECT omen_compact('wanted_idx')}),
+		'f', 'omen_compact gives way to who waits for the table');
+	$holder->query_safe('COMMIT');
+	$waiter->finish;
+	is($err, '', '... which has it then');
+}
+
 # A shutdown does not wait for the merge, and loses nothing.
 kill 'CONT', merging('postgres');
 my $rows = $node->safe_psql('postgres', 'SELECT count(*) FROM long');

@@ -24,7 +24,8 @@
 
 /*
  * Of its first OM_NEAR_LINKS neighbours, those count as near to a node that
- * are at most OM_NEAR times as far as the one of rank OM_NEAR_RANK.
+ * are at most OM_NEAR times as far as the one of rank OM_NEAR_RANK, or as a
+ * distance of 1, the least that differs.
  */
 #define OM_NEAR_LINKS	8
 #define OM_NEAR_RANK	3
@@ -189,7 +190,7 @@ om_write_neighbors(OmLinks *work, uint32 node, const uint64 *offers,
 			i++;
 		}
 		if (i + j == OM_NEAR_RANK)
-			limit = OmenKeyDistance(OmenKeyDistance16(key)) *
+			limit = Max(OmenKeyDistance(OmenKeyDistance16(key)), 1) *
 				(builder->params->l1 ? OM_NEAR : OM_NEAR * OM_NEAR);
 		if (i + j <= OM_NEAR_LINKS &&
 			OmenKeyDistance(OmenKeyDistance16(key)) <= limit)

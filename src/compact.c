@@ -193,7 +193,7 @@ om_sealed_blocks(Relation index, OmenCache *cache,
 
 void
 OmenBuildSegment(Relation index, const OmenFrozen *frozen,
-				 const OmenRows *rows, bool bulk,
+				 OmenRows *rows, bool bulk,
 				 OmenBuildProgress build_progress,
 				 OmenPageProgress page_progress, void *arg,
 				 OmenSegmentData *segment)
@@ -205,6 +205,7 @@ OmenBuildSegment(Relation index, const OmenFrozen *frozen,
 	params.store = rows->store;
 	graph = OmenBuildGraph(&params, rows->codes, rows->distinct, rows->ncodes,
 						   build_progress, arg);
+	OmenSortRows(rows, graph->order);
 	OmenWriteSegment(index, frozen, rows, graph, bulk, page_progress, arg,
 					 segment);
 	OmenFreeGraph(graph);

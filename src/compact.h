@@ -30,12 +30,13 @@ typedef enum OmenCompactScope
 extern bool OmenCompact(Relation index, OmenCompactScope scope);
 
 /*
- * Build rows, of which there are some, into a segment and write it; "bulk" and
+ * Build rows, of which there are some, into a segment and write it; they are
+ * in the order of its nodes then.  "bulk" and
  * the result as in OmenWriteSegment.  All members of the store's team call
  * this together.
  */
 extern void OmenBuildSegment(Relation index, const OmenFrozen *frozen,
-							 const OmenRows *rows, bool bulk,
+							 OmenRows *rows, bool bulk,
 							 OmenBuildProgress build_progress,
 							 OmenPageProgress page_progress, void *arg,
 							 OmenSegmentData *segment);

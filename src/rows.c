@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "port/atomics.h"
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
@@ -14,6 +15,9 @@
 #include "rows.h"
 
 #define OMEN_FIRST_ROWS		1024
+
+/* Codes that a member of a team moves at a time. */
+#define OMEN_SORT_RANGE		1024
 
 /* What the batch builder can number. */
 #define OMEN_MAX_ROWS		((uint32) PG_INT32_MAX - 1)
@@ -354,6 +358,75 @@ OmenGatherRows(OmenRows *own)
 	}
 	all->ncodes = (uint32) OmenTeamAgree(team, all->ncodes);
 	return all;
+}
+
+/* The codes, with what goes with them, in a new order. */
+static void
+om_sort_codes(OmenRows *rows, const uint32 *order)
+{
+	Size		width = rows->width;
+	int8	   *codes = om_share(rows, rows->ncodes, width);
+	OmenCodeInfo *infos = om_share(rows, rows->ncodes, sizeof(OmenCodeInfo));
+	OmenLoop	loop;
+
+	OmenStartLoop(OmenStoreTeam(rows->store), rows->ncodes, OMEN_SORT_RANGE,
+				  &loop);
+	while (OmenNextRange(&loop))
+	{
+		CHECK_FOR_INTERRUPTS();
+		OmenStoreRelax(rows->store);
+		for (uint32 i = loop.from; i < loop.to; i++)
+		{
+			if (i + 8 < loop.to)
+				__builtin_prefetch(OM_CODE(rows, order[i + 8]));
+			memcpy(codes + i * width, OM_CODE(rows, order[i]), width);
+			infos[i] = rows->infos[order[i]];
+		}
+	}
+	OmenStoreFree(rows->store, rows->codes);
+	OmenStoreFree(rows->store, rows->infos);
+	rows->codes = codes;
+	rows->infos = infos;
+}
+
+/* The TIDs in the order of the codes: counting sort. */
+static void
+om_sort_tids(OmenRows *rows, const uint32 *order)
+{
+	uint32	   *next = om_make(rows, rows->maxcodes, sizeof(uint32));
+	ItemPointerData *tids = om_make(rows, rows->ntids,
+									sizeof(ItemPointerData));
+	uint32		sum = 0;
+
+	memset(next, 0, rows->maxcodes * sizeof(uint32));
+	for (uint32 i = 0; i < rows->ntids; i++)
+		next[rows->tid_codes[i]]++;
+	for (uint32 i = 0; i < rows->ncodes; i++)
+	{
+		uint32		count = next[order[i]];
+
+		rows->first_tid[i] = sum;
+		next[order[i]] = sum;
+		sum += count;
+	}
+	rows->first_tid[rows->ncodes] = sum;
+	for (uint32 i = 0; i < rows->ntids; i++)
+		tids[next[rows->tid_codes[i]]++] = rows->tids[i];
+	OmenStoreFree(rows->store, next);
+	OmenStoreFree(rows->store, rows->tids);
+	rows->tids = tids;
+}
+
+void
+OmenSortRows(OmenRows *rows, const uint32 *order)
+{
+	OmenTeam   *team = OmenStoreTeam(rows->store);
+
+	om_sort_codes(rows, order);
+	rows->first_tid = om_share(rows, rows->ncodes + 1, sizeof(uint32));
+	if (OmenTeamLeads(team))
+		om_sort_tids(rows, order);
+	OmenTeamWait(team);
 }
 
 void

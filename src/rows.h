@@ -31,6 +31,7 @@ typedef struct OmenRows
 	uint32		maxtids;
 	ItemPointerData *tids;		/* ntids */
 	uint32	   *tid_codes;		/* ntids: the code of each, as a position */
+	uint32	   *first_tid;		/* ncodes + 1, once they are sorted by code */
 	struct omen_codes_hash *hash;
 } OmenRows;
 
@@ -59,6 +60,15 @@ extern void OmenRowsDone(OmenRows *rows);
  * place of "rows", on which OmenRowsDone was called.
  */
 extern OmenRows *OmenGatherRows(OmenRows *rows);
+
+/*
+ * Put rows into the order of the nodes of a graph: code i is what was at
+ * position order[i], and its TIDs are those from first_tid[i] to
+ * first_tid[i + 1] - 1.  The members of the store's team call this together;
+ * only the leader gets the TIDs.  Nodes are near to their neighbours in this
+ * order, so that what is written and read together lies together.
+ */
+extern void OmenSortRows(OmenRows *rows, const uint32 *order);
 
 extern void OmenFreeRows(OmenRows *rows);
 

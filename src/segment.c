@@ -35,8 +35,6 @@ typedef struct OmenWriter
 	OmenTeam   *team;
 	OmenSegmentData *segment;
 	OmenBulk   *bulk;			/* of a new index; NULL: shared buffers */
-	uint32	   *first_tid;		/* node -> position in the TID region */
-	ItemPointerData *tids;		/* by position */
 	char	   *slot;			/* where slots of several pages are made */
 	OmenPageProgress progress;
 	void	   *arg;
@@ -165,8 +163,7 @@ om_finish_page(OmenWriter *writer, Size used)
 static const int8 *
 om_node_code(const OmenWriter *writer, uint32 node)
 {
-	return writer->rows->codes +
-		(Size) writer->graph->order[node] * writer->rows->width;
+	return writer->rows->codes + (Size) node * writer->rows->width;
 }
 
 /*
@@ -189,7 +186,7 @@ om_encode_edges(OmenWriter *writer, const int8 *u, float u_excess,
 		return;
 	for (j = 0; j < n; j++)
 		t[j] += u_excess -
-			writer->rows->infos[writer->graph->order[nodes[j]]].excess;
+			writer->rows->infos[nodes[j]].excess;
 }
 
 /* The codes of a node's neighbors will be wanted soon. */
@@ -216,7 +213,7 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	const OmenLayout *layout = &writer->layout;
 	const OmenGraph *graph = writer->graph;
 	OmenSlotHead *head = (OmenSlotHead *) slot;
-	const OmenCodeInfo *info = &writer->rows->infos[graph->order[node]];
+	const OmenCodeInfo *info = &writer->rows->infos[node];
 	const uint32 *neighbors = graph->neighbors + (Size) node * graph->degree;
 	const int8 *code = om_node_code(writer, node);
 	uint8	   *edges = OmenSlotEdges(layout, slot);
@@ -226,8 +223,8 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	head->norm2 = info->norm2;
 	head->error = info->error;
 	head->excess = info->excess;
-	head->first_tid = writer->first_tid[node];
-	head->ntids = writer->first_tid[node + 1] - writer->first_tid[node];
+	head->first_tid = writer->rows->first_tid[node];
+	head->ntids = writer->rows->first_tid[node + 1] - writer->rows->first_tid[node];
 	head->degree = graph->degrees[node];
 	memcpy(OmenSlotCode(layout, slot), code, writer->frozen->width);
 	memcpy(OmenSlotNeighbors(layout, slot), neighbors,
@@ -306,39 +303,6 @@ om_write_slots(OmenWriter *writer)
 		pfree(writer->slot);
 }
 
-/*
- * Where each node's TIDs start, and the TIDs in the order of the nodes:
- * counting sort.
- */
-static void
-om_sort_tids(OmenWriter *writer)
-{
-	const OmenRows *rows = writer->rows;
-	const OmenGraph *graph = writer->graph;
-	MemoryContext context = CurrentMemoryContext;
-	uint32	   *next = OmenStoreAlloc(rows->store, context,
-									  mul_size(rows->maxcodes,
-											   sizeof(uint32)));
-	uint32		sum = 0;
-
-	memset(next, 0, rows->maxcodes * sizeof(uint32));
-	for (uint32 i = 0; i < rows->ntids; i++)
-		next[rows->tid_codes[i]]++;
-	for (uint32 i = 0; i < graph->n; i++)
-	{
-		uint32		code = graph->order[i];
-		uint32		count = next[code];
-
-		writer->first_tid[i] = sum;
-		next[code] = sum;
-		sum += count;
-	}
-	writer->first_tid[graph->n] = sum;
-	for (uint32 i = 0; i < rows->ntids; i++)
-		writer->tids[next[rows->tid_codes[i]]++] = rows->tids[i];
-	OmenStoreFree(rows->store, next);
-}
-
 static void
 om_write_tids(OmenWriter *writer)
 {
@@ -358,7 +322,7 @@ om_write_tids(OmenWriter *writer)
 		{
 			OmenTid    *entry = OmenPageGetTid(page, i);
 
-			entry->tid = writer->tids[i];
+			entry->tid = writer->rows->tids[i];
 			entry->flags = 0;
 		}
 		om_finish_page(writer, (last - first) * sizeof(OmenTid));
@@ -475,7 +439,6 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 				 OmenPageProgress progress, void *arg,
 				 OmenSegmentData *result)
 {
-	MemoryContext context = CurrentMemoryContext;
 	OmenStore  *store = rows->store;
 	OmenWriter	writer = {0};
 	XLogRecPtr	redo = OmenBulkRedo();
@@ -490,18 +453,10 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 	writer.arg = arg;
 	if (bulk)
 		writer.bulk = OmenStartBulk(index);
-	writer.segment = OmenStoreShare(store, context, sizeof(OmenSegmentData));
-	writer.first_tid = OmenStoreShare(store, context,
-									  mul_size((Size) graph->n + 1,
-											   sizeof(uint32)));
+	writer.segment = OmenStoreShare(store, CurrentMemoryContext,
+									sizeof(OmenSegmentData));
 	if (OmenTeamLeads(writer.team))
-	{
 		om_describe(&writer);
-		writer.tids = OmenStoreAlloc(store, context,
-									 mul_size(rows->ntids,
-											  sizeof(ItemPointerData)));
-		om_sort_tids(&writer);
-	}
 	OmenTeamWait(writer.team);
 
 	om_write_slots(&writer);
@@ -509,7 +464,6 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 	{
 		om_write_tids(&writer);
 		om_write_directory(&writer);
-		OmenStoreFree(store, writer.tids);
 	}
 	if (bulk)
 		OmenEndBulk(writer.bulk);
@@ -521,7 +475,6 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 
 	*result = *writer.segment;
 	OmenStoreFree(store, writer.segment);
-	OmenStoreFree(store, writer.first_tid);
 }
 
 /*

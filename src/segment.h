@@ -16,7 +16,8 @@
 typedef void (*OmenPageProgress) (void *arg, uint32 done, uint32 total);
 
 /*
- * Write a segment: reserve space in the metapage, write all pages, log them.
+ * Write a segment of rows that are sorted by node (OmenSortRows) and their
+ * graph: reserve space in the metapage, write all pages, log them.
  * The result describes the segment and is to be published by the caller
  * (OmenPublish); until then nobody can see it, and after a crash the next
  * producer takes its space back.  The caller holds the producer lock.

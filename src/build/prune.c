@@ -298,7 +298,11 @@ om_prune_nodes(OmPrune *prune)
 			memset(prune->next_member, 0xff,
 				   builder->nclusters * sizeof(Size));
 		for (uint32 i = loop.from; i < loop.to; i += OMEN_NODE_BATCH)
+		{
 			om_prune_batch(prune, i, Min(OMEN_NODE_BATCH, loop.to - i));
+			OmenBuildReport(builder, OMEN_PHASE_NEIGHBORS, loop.from,
+							builder->n);
+		}
 	}
 }
 

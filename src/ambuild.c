@@ -344,6 +344,7 @@ om_build_graph(OmenBuildState *state)
 	state->quantizer = OmenCreateQuantizer(state->index, &state->frozen,
 										   state->sample, state->nsample);
 	OmenStoreFree(state->store, state->sample);
+	state->store = OmenCreateBuildStore(&state->frozen, state->expected, NULL);
 	OmenBeginParallel(state);
 	any = OmenBuildTogether(state, &segment);
 	om_log_build(state);
@@ -396,7 +397,8 @@ omenbuild(Relation heap, Relation index, IndexInfo *indexInfo)
 	state.index = index;
 	state.indexInfo = indexInfo;
 	state.opclass = OmenGetOpclass(index);
-	state.store = OmenCreateStore((Size) maintenance_work_mem * 1024, NULL);
+	state.store = OmenCreateStore((Size) maintenance_work_mem * 1024, 0,
+								  NULL);
 	state.tuple_context = AllocSetContextCreate(context, "omen build tuple",
 												ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&state.times);

@@ -88,6 +88,24 @@ OmenFillBuildParams(const OmenFrozen *frozen, OmenBuildParams *params)
 	params->seed = frozen->seed;
 }
 
+Size
+OmenBuildSize(const OmenFrozen *frozen, double rows)
+{
+	uint32		n = (uint32) Min(Max(rows, 1), PG_INT32_MAX - 1);
+	OmenBuildParams params;
+
+	OmenFillBuildParams(frozen, &params);
+	return add_size(OmenRowsSize(frozen->width, n),
+					OmenBuildMemory(&params, n));
+}
+
+OmenStore *
+OmenCreateBuildStore(const OmenFrozen *frozen, double rows, OmenTeam *team)
+{
+	return OmenCreateStore((Size) maintenance_work_mem * 1024,
+						   OmenBuildSize(frozen, rows), team);
+}
+
 OmenQuantizer *
 OmenCreateQuantizer(Relation index, const OmenFrozen *frozen,
 					const float *sample, uint32 n)
@@ -553,16 +571,19 @@ static void
 om_read_and_replace(OmenCompaction *compaction, uint32 chosen, uint64 rows)
 {
 	const OmenMetaData *meta = &compaction->meta;
+	double		expected = rows;
 	uint32		i;
 
+	for (i = 0; i < meta->nsegments; i++)
+		if (chosen & (1U << i))
+			expected += om_live_rows(&meta->segments[i]);
 	if (meta->quantizer.owner == 0)
 		compaction->quantizer = om_train_from_sealed(compaction);
 	else
 		compaction->quantizer = compaction->cache->quantizer;
 	compaction->rows =
-		OmenMakeRows(OmenCreateStore((Size) maintenance_work_mem * 1024,
-									 NULL),
-					 meta->frozen.width, rows);
+		OmenMakeRows(OmenCreateBuildStore(&meta->frozen, expected, NULL),
+					 meta->frozen.width, expected);
 	for (i = 0; i < meta->nsegments; i++)
 		if (chosen & (1U << i))
 			om_read_segment(compaction, &meta->segments[i]);

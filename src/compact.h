@@ -49,6 +49,14 @@ extern void OmenBuildSegment(Relation index, const OmenFrozen *frozen,
 extern void OmenPublishSegment(Relation index, const OmenSegmentData *segment,
 							   uint32 replaced, bool remove_sealed);
 
+/*
+ * Bytes of arrays that "rows" rows take while they are built, and a store for
+ * them, in CurrentMemoryContext.
+ */
+extern Size OmenBuildSize(const OmenFrozen *frozen, double rows);
+extern OmenStore *OmenCreateBuildStore(const OmenFrozen *frozen, double rows,
+									   OmenTeam *team);
+
 /* The parameters of the batch builder for an index. */
 extern void OmenFillBuildParams(const OmenFrozen *frozen,
 								OmenBuildParams *params);

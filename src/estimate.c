@@ -160,20 +160,15 @@ om_count_rows(OmenEstimate *estimate, AttrNumber attribute)
 }
 
 /*
- * A backend alone has arrays in memory up to maintenance_work_mem, and in files
- * what is beyond; as whole arrays are, about a quarter of the memory stays
- * unused at times.  A team has only the rows in memory, and all in files once
- * it has scanned.
+ * A backend alone has all arrays in memory, or all in files with as many of
+ * their pages in memory as maintenance_work_mem allows; a team has them in
+ * files.
  */
 static void
 om_estimate_sizes(OmenEstimate *estimate, const OmenBuildParams *params)
 {
 	double		limit = (double) maintenance_work_mem * 1024;
-	double		rows = estimate->rows *
-		(estimate->frozen.width + sizeof(OmenCodeInfo) +
-		 sizeof(ItemPointerData) + sizeof(uint32));
-	double		arrays = rows +
-		OmenBuildMemory(params, (uint32) estimate->rows);
+	double		arrays = OmenBuildSize(&estimate->frozen, estimate->rows);
 	OmenLayout	layout;
 	OmenSegmentData segment = {0};
 
@@ -183,12 +178,10 @@ om_estimate_sizes(OmenEstimate *estimate, const OmenBuildParams *params)
 	estimate->index = BLCKSZ *
 		(1.0 + OmenQuantizerPages(&estimate->frozen) +
 		 OmenSegmentPages(&layout, &segment));
-	estimate->memory = Min(estimate->workers > 0 ? rows : arrays, limit) +
+	estimate->memory = Min(arrays, limit) +
 		OMEN_BACKEND_MEMORY * (double) (estimate->workers + 1);
-	if (estimate->workers > 0)
+	if (estimate->workers > 0 || arrays > limit)
 		estimate->temp = arrays;
-	else if (arrays > limit)
-		estimate->temp = arrays - 0.75 * limit;
 }
 
 /* At most so many rows are not made a graph. */
@@ -265,7 +258,7 @@ om_trial(const OmenFrozen *frozen, OmenBuildParams *params)
 	instr_time	end;
 	OmenGraph  *graph;
 
-	params->store = OmenCreateStore(SIZE_MAX, NULL);
+	params->store = OmenCreateStore(SIZE_MAX, 0, NULL);
 	om_trial_codes(frozen->width, codes);
 	INSTR_TIME_SET_CURRENT(start);
 	graph = OmenBuildGraph(params, codes, NULL, OMEN_TRIAL_NODES, NULL, NULL);

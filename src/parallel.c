@@ -188,13 +188,13 @@ om_launch(OmenBuildState *state, int workers, Snapshot snapshot)
 	state->scan = table_beginscan_parallel(state->heap, scan);
 }
 
-/* A member's share of the memory and, it is expected, of the rows. */
+/* A member's share of the work. */
 static void
 om_take_share(OmenBuildState *state)
 {
-	state->store = OmenCreateStore((Size) maintenance_work_mem * 1024 /
-								   state->shared->members, state->team);
 	state->expected = state->shared->expected;
+	state->store = OmenCreateBuildStore(&state->frozen, state->expected,
+										state->team);
 }
 
 void

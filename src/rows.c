@@ -113,6 +113,13 @@ om_larger(uint32 n)
 	return Min(larger, OMEN_MAX_ROWS);
 }
 
+Size
+OmenRowsSize(uint32 width, uint32 n)
+{
+	return mul_size(n, width + sizeof(OmenCodeInfo) +
+					sizeof(ItemPointerData) + sizeof(uint32));
+}
+
 /* A collection without arrays. */
 static OmenRows *
 om_empty_rows(OmenStore *store, uint32 width)

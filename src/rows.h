@@ -35,6 +35,9 @@ typedef struct OmenRows
 	struct omen_codes_hash *hash;
 } OmenRows;
 
+/* Bytes that n rows take, if all codes differ. */
+extern Size OmenRowsSize(uint32 width, uint32 n);
+
 /*
  * An empty collection in a new child of CurrentMemoryContext, with room for
  * about "expected" rows at first; it grows as needed.

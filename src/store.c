@@ -31,6 +31,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/fileset.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -44,11 +45,11 @@
 #define OMEN_ALIGNMENT		64
 
 /*
- * Pages of files that may be in the address space, in kilobytes beyond those
- * that were there before, and page faults after which it is worth to look.  A
- * team, which has all in files, may use its limit for them.
+ * Bytes of files that may be in the address space beyond those that were there
+ * before, if the limit is used for memory; else half of it beyond the limit.
+ * And page faults after which it is worth to look.
  */
-#define OMEN_MANY_PAGES		(16 * 1024)
+#define OMEN_MANY_PAGES		((Size) 16 * 1024 * 1024)
 #define OMEN_MANY_FAULTS	64
 
 /* Blocks are reserved in pieces of this size. */
@@ -71,7 +72,8 @@ typedef struct OmenArray
 
 struct OmenStore
 {
-	Size		limit;
+	Size		limit;			/* of memory */
+	Size		page_limit;		/* of pages of files in the address space */
 	OmenTeam   *team;
 	uint32		nshared;		/* arrays shared so far */
 	OmenStoreUse use;
@@ -101,11 +103,14 @@ om_resident_files(void)
 }
 
 OmenStore *
-OmenCreateStore(Size limit, OmenTeam *team)
+OmenCreateStore(Size limit, Size expected, OmenTeam *team)
 {
 	OmenStore  *store = palloc0(sizeof(OmenStore));
+	bool		files = team != NULL || expected > limit;
 
-	store->limit = limit;
+	store->limit = files ? 0 : limit;
+	store->page_limit = files ? add_size(limit, OMEN_MANY_PAGES / 2) :
+		OMEN_MANY_PAGES;
 	store->team = team;
 	dlist_init(&store->arrays);
 	store->base = om_resident_files();
@@ -357,6 +362,26 @@ om_find(OmenStore *store, void *data)
 	elog(ERROR, "array is not in store");
 }
 
+const void *
+OmenStoreFetch(OmenStore *store, void *data, Size offset, Size size,
+			   void *buffer)
+{
+	OmenArray  *array = om_find(store, data);
+	int			n;
+
+	if (array->memory != NULL)
+		return (const char *) data + offset;
+	n = FileRead(array->file, buffer, size, offset,
+				 WAIT_EVENT_BUFFILE_READ);
+	if (n < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from temporary file: %m")));
+	if (n != (int) size)
+		elog(ERROR, "temporary file is too short");
+	return buffer;
+}
+
 void *
 OmenStoreRealloc(OmenStore *store, void *data, Size size)
 {
@@ -394,16 +419,6 @@ OmenStoreFree(OmenStore *store, void *data)
 	array->data = NULL;
 }
 
-static long
-om_many_pages(const OmenStore *store)
-{
-	long		share = 0;
-
-	if (store->team != NULL)
-		share = store->limit / OmenTeamMembers(store->team) / 1024;
-	return Max(OMEN_MANY_PAGES, share);
-}
-
 void
 OmenStoreRelax(OmenStore *store)
 {
@@ -414,7 +429,8 @@ OmenStoreRelax(OmenStore *store)
 		usage.ru_minflt - store->faults < OMEN_MANY_FAULTS)
 		return;
 	store->faults = usage.ru_minflt;
-	if (om_resident_files() - store->base < om_many_pages(store))
+	if ((om_resident_files() - store->base) * (Size) 1024 <
+		store->page_limit / OmenTeamMembers(store->team))
 		return;
 	dlist_foreach(iter, &store->arrays)
 	{

@@ -4,9 +4,9 @@
  *		Large arrays within a limit of memory.
  *
  * A build works on arrays that may be larger than maintenance_work_mem.  A
- * store gives out memory as long as its limit allows; what goes beyond lies in
- * temporary files, mapped into the address space.  To the algorithm both are
- * the same, so that its result does not depend on the limit; the kernel's page
+ * store gives out memory where that is enough for all; else its arrays lie in
+ * temporary files, mapped into the address space, and the limit is for the
+ * pages of them that are there at a time.  To the algorithm both are the same, so that its result does not depend on the limit; the kernel's page
  * cache makes the files as fast as memory where there is memory, and writes
  * them out where there is not.
  *
@@ -23,10 +23,12 @@ typedef struct OmenStore OmenStore;
 
 /*
  * A store with a limit in bytes, in CurrentMemoryContext, which must live as
- * long as all that is allocated from it.  Each member of a team has its own;
- * team may be NULL.
+ * long as all that is allocated from it.  "expected" is what will be allocated
+ * at a time, about; if more is, the arrays beyond the limit lie in files.  Each
+ * member of a team has a store of its own, the limit being that of all
+ * together; team may be NULL.
  */
-extern OmenStore *OmenCreateStore(Size limit, OmenTeam *team);
+extern OmenStore *OmenCreateStore(Size limit, Size expected, OmenTeam *team);
 
 /*
  * Allocate an array that belongs to a memory context: it is freed when that is
@@ -48,6 +50,14 @@ extern void *OmenStoreShare(OmenStore *store, MemoryContext context,
 							Size size);
 
 extern OmenTeam *OmenStoreTeam(const OmenStore *store);
+
+/*
+ * "size" bytes of an array from "offset" on, to be read once and in a place of
+ * no locality: where they are if the array is in memory, else copied from its
+ * file to the buffer, without mapping pages for them.
+ */
+extern const void *OmenStoreFetch(OmenStore *store, void *array, Size offset,
+								  Size size, void *buffer);
 
 /* Make an array larger, as repalloc does; it may move.  Not if it is shared. */
 extern void *OmenStoreRealloc(OmenStore *store, void *array, Size size);

@@ -32,6 +32,7 @@ typedef struct OmCluster
 {
 	OmenBuilder *builder;
 	OmenMatrix *matrix;
+	uint32		number;
 	const uint32 *members;
 	uint32	   *lines;			/* by position */
 	uint16	   *spare;
@@ -152,6 +153,8 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 	int			npool = 0;
 	int			k;
 
+	OmenBuildReport(cluster->builder, OMEN_PHASE_MATRICES, cluster->number,
+					cluster->builder->nclusters);
 	if (n <= leaf_max)
 	{
 		om_leaf(cluster, positions, n);
@@ -224,6 +227,7 @@ OmenCompareLeaves(OmenBuilder *builder)
 		int			n = (int) (builder->first_member[i + 1] -
 							   builder->first_member[i]);
 
+		cluster.number = i;
 		cluster.members = builder->members + builder->first_member[i];
 		cluster.lines = builder->lines +
 			builder->first_member[i] * builder->shape.line_keys;

@@ -20,9 +20,6 @@
 /* Nodes that a member takes at a time. */
 #define OM_PRUNE_RANGE		4096
 
-/* The next member of a cluster is not known yet. */
-#define OM_UNKNOWN			SIZE_MAX
-
 #define OM_MAX_CANDIDATES	OMEN_BUILD_MAX_DEGREE
 #define OM_MAX_PANELS		OMEN_PANELS(OM_MAX_CANDIDATES)
 
@@ -32,7 +29,11 @@ typedef struct OmPrune
 	OmenMatrix *matrix;			/* candidates of one node */
 	OmenMatrix *flat;			/* all nodes, if there are few */
 	uint64	   *flat_keys;
-	Size	   *next_member;	/* of each cluster, as nodes are visited */
+	uint32		end;			/* of the range of nodes that is worked on */
+	const uint32 **next_line;	/* of each cluster, as nodes are visited; NULL:
+								 * not known yet */
+	uint32	   *room;			/* for lines of a range */
+	Size		used;			/* keys of it */
 	const uint32 **lines;		/* of a batch of nodes, by slot */
 	const uint32 **members;		/* what their labels are indexes to */
 	uint64	   *candidates;		/* of a batch of nodes */
@@ -60,6 +61,23 @@ om_seek_member(const OmenBuilder *builder, uint32 cluster, uint32 node)
 	return low;
 }
 
+/* The lines of a cluster that belong to nodes of the range, from "node" on. */
+static const uint32 *
+om_fetch_lines(OmPrune *prune, uint32 cluster, uint32 node)
+{
+	const OmenBuilder *builder = prune->builder;
+	int			keys = builder->shape.line_keys;
+	Size		first = om_seek_member(builder, cluster, node);
+	Size		count = om_seek_member(builder, cluster, prune->end) - first;
+	uint32	   *buffer = prune->room + prune->used;
+
+	Assert(builder->members[first] == node);
+	prune->used += count * keys;
+	return OmenStoreFetch(builder->params->store, builder->lines,
+						  first * keys * sizeof(uint32),
+						  count * keys * sizeof(uint32), buffer);
+}
+
 /*
  * Find the lines of a batch of nodes, and ask for them.  The members of a
  * cluster ascend, and the nodes of a range are visited in this order: the next
@@ -75,15 +93,14 @@ om_find_lines(OmPrune *prune, uint32 first, int count)
 	for (int i = 0; i < count * fanout; i++)
 	{
 		uint32		cluster = clusters[i];
-		Size		member = prune->next_member[cluster];
+		const uint32 *line = prune->next_line[cluster];
 
-		if (member == OM_UNKNOWN)
-			member = om_seek_member(builder, cluster, first + i / fanout);
-		Assert(builder->members[member] == first + i / fanout);
-		prune->next_member[cluster] = member + 1;
-		prune->lines[i] = builder->lines + member * builder->shape.line_keys;
+		if (line == NULL)
+			line = om_fetch_lines(prune, cluster, first + i / fanout);
+		prune->next_line[cluster] = line + builder->shape.line_keys;
+		prune->lines[i] = line;
 		prune->members[i] = builder->members + builder->first_member[cluster];
-		__builtin_prefetch(prune->lines[i]);
+		__builtin_prefetch(line);
 	}
 }
 
@@ -294,9 +311,11 @@ om_prune_nodes(OmPrune *prune)
 	OmenStartLoop(builder->team, builder->n, OM_PRUNE_RANGE, &loop);
 	while (OmenNextNodes(builder, OMEN_PHASE_NEIGHBORS, &loop))
 	{
+		prune->end = loop.to;
+		prune->used = 0;
 		if (prune->flat == NULL)
-			memset(prune->next_member, 0xff,
-				   builder->nclusters * sizeof(Size));
+			memset(prune->next_line, 0,
+				   builder->nclusters * sizeof(uint32 *));
 		for (uint32 i = loop.from; i < loop.to; i += OMEN_NODE_BATCH)
 		{
 			om_prune_batch(prune, i, Min(OMEN_NODE_BATCH, loop.to - i));
@@ -352,7 +371,9 @@ OmenChooseNeighbors(OmenBuilder *builder)
 							  sizeof(uint32 *));
 		prune->members = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
 								sizeof(uint32 *));
-		prune->next_member = palloc(builder->nclusters * sizeof(Size));
+		prune->next_line = palloc(builder->nclusters * sizeof(uint32 *));
+		prune->room = palloc(OM_PRUNE_RANGE * builder->shape.fanout *
+							 builder->shape.line_keys * sizeof(uint32));
 	}
 	om_prune_nodes(prune);
 	MemoryContextSwitchTo(result);

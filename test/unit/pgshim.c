@@ -204,6 +204,13 @@ OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
 	return MemoryContextAllocHuge(context, size);
 }
 
+const void *
+OmenStoreFetch(OmenStore *store, void *array, Size offset, Size size,
+			   void *buffer)
+{
+	return (const char *) array + offset;
+}
+
 OmenTeam *
 OmenStoreTeam(const OmenStore *store)
 {

@@ -372,8 +372,10 @@ OmenChooseNeighbors(OmenBuilder *builder)
 		prune->members = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
 								sizeof(uint32 *));
 		prune->next_line = palloc(builder->nclusters * sizeof(uint32 *));
-		prune->room = palloc(OM_PRUNE_RANGE * builder->shape.fanout *
-							 builder->shape.line_keys * sizeof(uint32));
+		prune->room = OmenAllocAligned(scratch, OM_PRUNE_RANGE *
+									   builder->shape.fanout *
+									   builder->shape.line_keys *
+									   sizeof(uint32));
 	}
 	om_prune_nodes(prune);
 	MemoryContextSwitchTo(result);

@@ -214,6 +214,7 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	const OmenGraph *graph = writer->graph;
 	OmenSlotHead *head = (OmenSlotHead *) slot;
 	const OmenCodeInfo *info = &writer->rows->infos[node];
+	const uint32 *first_tid = writer->rows->first_tid + node;
 	const uint32 *neighbors = graph->neighbors + (Size) node * graph->degree;
 	const int8 *code = om_node_code(writer, node);
 	uint8	   *edges = OmenSlotEdges(layout, slot);
@@ -223,8 +224,8 @@ om_fill_slot(OmenWriter *writer, char *slot, uint32 node)
 	head->norm2 = info->norm2;
 	head->error = info->error;
 	head->excess = info->excess;
-	head->first_tid = writer->rows->first_tid[node];
-	head->ntids = writer->rows->first_tid[node + 1] - writer->rows->first_tid[node];
+	head->first_tid = first_tid[0];
+	head->ntids = first_tid[1] - first_tid[0];
 	head->degree = graph->degrees[node];
 	memcpy(OmenSlotCode(layout, slot), code, writer->frozen->width);
 	memcpy(OmenSlotNeighbors(layout, slot), neighbors,

@@ -6,9 +6,10 @@
  * A build works on arrays that may be larger than maintenance_work_mem.  A
  * store gives out memory where that is enough for all; else its arrays lie in
  * temporary files, mapped into the address space, and the limit is for the
- * pages of them that are there at a time.  To the algorithm both are the same, so that its result does not depend on the limit; the kernel's page
- * cache makes the files as fast as memory where there is memory, and writes
- * them out where there is not.
+ * pages of them that are there at a time.  To the algorithm both are the same,
+ * so that its result does not depend on the limit; the kernel's page cache
+ * makes the files as fast as memory where there is memory, and writes them out
+ * where there is not.
  *
  *-------------------------------------------------------------------------
  */

@@ -27,17 +27,21 @@ SELECT b.nodes >= 160 AND b.nodes > a.nodes AS nodes, b.pages > a.pages AS pages
 	b.rounds, b.max_ef FROM before a, omen_last_scan() b;
 RESET omen.ef_search;
 EXECUTE near('[0.1,0.2,0.3,0.4]', 200);
-SELECT nodes >= 200 AS nodes, rounds > 1 AS rounds, returned >= 200 AS returned,
+SELECT nodes >= max_ef AS nodes, rounds > 1 AS rounds, returned >= 200 AS returned,
 	log(2, max_ef / 40) = rounds - 1 AS doubled FROM omen_last_scan();
 
 -- Late rows are dropped under strict order, and returned under relaxed order.
+CREATE TABLE lt (v vector(24));
+INSERT INTO lt SELECT ARRAY(SELECT sin(i * j * j) FROM generate_series(1, 24) j)::vector(24) FROM generate_series(1, 3000) i;
+CREATE INDEX lt_v ON lt USING omen (v);
 SET omen.max_scan_tuples = 100000;
 SET omen.ef_search = 1;
-EXECUTE near('[0.1,0.2,0.3,0.4]', 6000) \gset
-SELECT late > 0 AS late, returned = :count AS returned, returned + late AS rows FROM omen_last_scan();
+SELECT count(*) FROM (SELECT FROM lt ORDER BY v <-> array_fill(0.1, ARRAY[24])::vector LIMIT 6000) x \gset
+SELECT late > 0 AS late, late < 100 AS few, returned = :count AS returned, returned + late AS rows FROM omen_last_scan();
 SET omen.iterative_scan = relaxed_order;
-EXECUTE near('[0.1,0.2,0.3,0.4]', 6000);
+SELECT count(*) FROM (SELECT FROM lt ORDER BY v <-> array_fill(0.1, ARRAY[24])::vector LIMIT 6000) x;
 SELECT returned AS rows, late FROM omen_last_scan();
+DROP TABLE lt;
 RESET omen.ef_search;
 SET omen.iterative_scan = off;
 EXECUTE near('[0.1,0.2,0.3,0.4]', 6000) \gset

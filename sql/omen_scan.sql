@@ -53,6 +53,18 @@ SELECT count(*) < 1500 AS stops FROM (
 	SELECT id FROM ts ORDER BY v <-> '[1,2,3]' LIMIT 5000) s;
 RESET omen.max_scan_tuples;
 
+-- and no more memory than this
+SET work_mem = '64kB';
+SET omen.iterative_scan = relaxed_order;
+SELECT count(*) < 1500 AS stops FROM (
+	SELECT id FROM ts ORDER BY v <-> '[1,2,3]' LIMIT 5000) s;
+SET omen.scan_mem_multiplier = 100;
+SELECT count(*) FROM (
+	SELECT id FROM ts ORDER BY v <-> '[1,2,3]' LIMIT 5000) s;
+RESET omen.scan_mem_multiplier;
+RESET omen.iterative_scan;
+RESET work_mem;
+
 -- a filter
 SET omen.ef_search = 10000;
 SELECT id FROM ts WHERE id % 1000 = 7 ORDER BY v <-> '[1,2,3]' LIMIT 1
@@ -67,6 +79,8 @@ SET omen.iterative_scan = relaxed_order;
 SELECT array_agg(id ORDER BY id) FROM (
 	SELECT id FROM ts WHERE id % 1000 = 7 ORDER BY v <-> '[1,2,3]' LIMIT 10) s;
 RESET omen.iterative_scan;
+SELECT array_agg(id ORDER BY id) FROM (
+	SELECT id FROM ts WHERE id % 1000 = 7 ORDER BY v <-> '[1,2,3]' LIMIT 10) s;
 SELECT count(*) FROM (SELECT id FROM ts WHERE id < 0 ORDER BY v <-> '[1,2,3]' LIMIT 10) s;
 SET omen.ef_search = 10000;
 

@@ -41,6 +41,7 @@
 #include "cache.h"
 #include "omen.h"
 #include "pending.h"
+#include "search.h"
 
 /*
  * A segment is searched for this many nodes, plus so many for each of ef:
@@ -77,6 +78,9 @@
 
 /* A distance as a function: bytes that cost one more operator. */
 #define OMEN_DISTANCE_BYTES		64
+
+/* Dimensions of vectors if nothing tells. */
+#define OMEN_LIKELY_DIMS		768
 
 /* Operators for each chunk of a value out of line. */
 #define OMEN_CHUNK_OPERATORS	100
@@ -123,8 +127,8 @@ om_page_cost(IndexOptInfo *info)
  * it takes to get the rows wanted.
  */
 static void
-om_count_visits(const OmenMetaData *meta, double wanted, double *first,
-				double *more)
+om_count_visits(const OmenMetaData *meta, double ef_search, double wanted,
+				double *first, double *more)
 {
 	double		total = 0;
 	uint32		i;
@@ -136,12 +140,11 @@ om_count_visits(const OmenMetaData *meta, double wanted, double *first,
 	{
 		const OmenSegmentData *segment = &meta->segments[i];
 		double		share = segment->ntids / total;
-		double		ef = Min(omen_ef_search,
-							 omen_ef_search * share * 2 + OMEN_LEAST_EF);
+		double		ef = Min(ef_search, ef_search * share * 2 + OMEN_LEAST_EF);
 
 		*first += Min(OMEN_FIRST_VISITS + OMEN_VISITS_PER_EF * ef,
 					  segment->nnodes);
-		if (wanted > omen_ef_search)
+		if (wanted > ef_search)
 			*more += Min(OMEN_VISITS_PER_ROW * wanted * share,
 						 (double) OMEN_VISITS_PER_NODE * segment->nnodes);
 	}
@@ -196,72 +199,6 @@ om_missed_heap_cost(PlannerInfo *root, IndexOptInfo *info, double wanted,
 	return random_cost * Max(first - all, 0);
 }
 
-/* A path without an order: nothing that the index could do. */
-static void
-om_refuse(IndexPath *path, Cost *startup, Cost *total,
-		  Selectivity *selectivity, double *correlation, double *pages)
-{
-	*startup = get_float8_infinity();
-	*total = get_float8_infinity();
-	*selectivity = 0;
-	*correlation = 0;
-	*pages = 0;
-#if PG_VERSION_NUM >= 180000
-	path->path.disabled_nodes = 2;
-#endif
-}
-
-void
-omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
-				 Cost *indexStartupCost, Cost *indexTotalCost,
-				 Selectivity *indexSelectivity, double *indexCorrelation,
-				 double *indexPages)
-{
-	IndexOptInfo *info = path->indexinfo;
-	GenericCosts costs = {0};
-	QualCost	recheck;
-	Relation	index;
-	OmenMetaData meta;
-	OmenLayout	layout;
-	double		wanted = om_rows_wanted(root, info);
-	double		first;
-	double		more;
-	Cost		page_cost = om_page_cost(info);
-	Cost		visit_cost;
-	Cost		row_cost;
-
-	if (path->indexorderbys == NIL)
-	{
-		om_refuse(path, indexStartupCost, indexTotalCost, indexSelectivity,
-				  indexCorrelation, indexPages);
-		return;
-	}
-
-	genericcostestimate(root, path, loop_count, &costs);
-	cost_qual_eval(&recheck, path->indexorderbys, root);
-	index = index_open(info->indexoid, NoLock);
-	OmenReadMeta(index, &meta);
-	index_close(index, NoLock);
-	OmenComputeLayout(&meta.frozen, &layout);
-
-	om_count_visits(&meta, wanted, &first, &more);
-	visit_cost = om_visit_cost(&meta.frozen, &layout, page_cost);
-	*indexStartupCost = costs.indexStartupCost + recheck.startup +
-		first * visit_cost +
-		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +
-		om_pending_cost(&meta, &layout, &meta.sealed, page_cost);
-	row_cost = cpu_index_tuple_cost + recheck.per_tuple +
-		om_missed_heap_cost(root, info, wanted, loop_count);
-	if (wanted > omen_ef_search)
-		row_cost += more * visit_cost / wanted +
-			OMEN_ROW_OPERATORS * cpu_operator_cost *
-			log2(wanted / omen_ef_search);
-	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) * row_cost;
-	*indexSelectivity = costs.indexSelectivity;
-	*indexCorrelation = 0;
-	*indexPages = info->pages;
-}
-
 /*
  * Size of the vectors that a distance compares: that of a constant, or what
  * the type modifier of a column says, where an element has 4 bytes at most.
@@ -288,6 +225,109 @@ om_vector_size(List *args, List *vars)
 			return VARHDRSZ + sizeof(float) * ((double) var->vartypmod + 1);
 	}
 	return 0;
+}
+
+/*
+ * The metapage; or, for an index that an extension only makes the planner
+ * believe in, what it would be after CREATE INDEX.  Such an index has no file.
+ */
+static void
+om_get_meta(IndexPath *path, OmenMetaData *meta)
+{
+	IndexOptInfo *info = path->indexinfo;
+	Relation	index;
+	List	   *vars;
+	double		size;
+
+	if (!info->hypothetical)
+	{
+		index = index_open(info->indexoid, NoLock);
+		OmenReadMeta(index, meta);
+		index_close(index, NoLock);
+		return;
+	}
+
+	vars = pull_var_clause((Node *) path->indexorderbys,
+						   PVC_RECURSE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
+						   PVC_RECURSE_PLACEHOLDERS);
+	size = om_vector_size(NIL, vars);
+	list_free(vars);
+	memset(meta, 0, sizeof(OmenMetaData));
+	meta->frozen.metric = OMEN_METRIC_L2;
+	meta->frozen.element = OMEN_ELEMENT_FLOAT;
+	meta->frozen.dims = size > 0 ?
+		(size - VARHDRSZ) / sizeof(float) - 1 : OMEN_LIKELY_DIMS;
+	meta->frozen.degree = 2 * OMEN_DEFAULT_M;
+	OmenChooseWidths(&meta->frozen, 0);
+	meta->nsegments = 1;
+	meta->segments[0].ntids = Max(info->tuples, 1);
+	meta->segments[0].nnodes = meta->segments[0].ntids;
+}
+
+/* A path without an order: nothing that the index could do. */
+static void
+om_refuse(IndexPath *path, Cost *startup, Cost *total,
+		  Selectivity *selectivity, double *correlation, double *pages)
+{
+	*startup = get_float8_infinity();
+	*total = get_float8_infinity();
+	*selectivity = 0;
+	*correlation = 0;
+	*pages = 0;
+#if PG_VERSION_NUM >= 180000
+	path->path.disabled_nodes = 2;
+#endif
+}
+
+void
+omencostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+				 Cost *indexStartupCost, Cost *indexTotalCost,
+				 Selectivity *indexSelectivity, double *indexCorrelation,
+				 double *indexPages)
+{
+	IndexOptInfo *info = path->indexinfo;
+	GenericCosts costs = {0};
+	QualCost	recheck;
+	OmenMetaData meta;
+	OmenLayout	layout;
+	double		ef = omen_ef_search;
+	double		wanted = om_rows_wanted(root, info);
+	double		first;
+	double		more;
+	Cost		page_cost = om_page_cost(info);
+	Cost		visit_cost;
+	Cost		row_cost;
+
+	if (path->indexorderbys == NIL)
+	{
+		om_refuse(path, indexStartupCost, indexTotalCost, indexSelectivity,
+				  indexCorrelation, indexPages);
+		return;
+	}
+
+	genericcostestimate(root, path, loop_count, &costs);
+	cost_qual_eval(&recheck, path->indexorderbys, root);
+	om_get_meta(path, &meta);
+	OmenComputeLayout(&meta.frozen, &layout);
+	if (meta.quantizer.lifted)
+		ef *= OMEN_LIFTED_EF;
+
+	om_count_visits(&meta, ef, wanted, &first, &more);
+	visit_cost = om_visit_cost(&meta.frozen, &layout, page_cost);
+	*indexStartupCost = costs.indexStartupCost + recheck.startup +
+		first * visit_cost +
+		om_pending_cost(&meta, &layout, &meta.pending, page_cost) +
+		om_pending_cost(&meta, &layout, &meta.sealed, page_cost);
+	row_cost = cpu_index_tuple_cost + recheck.per_tuple +
+		om_missed_heap_cost(root, info, wanted, loop_count);
+	if (wanted > ef)
+		row_cost += more * visit_cost / wanted +
+			OMEN_ROW_OPERATORS * cpu_operator_cost *
+			log2(wanted / ef);
+	*indexTotalCost = *indexStartupCost + Max(info->tuples, 1) * row_cost;
+	*indexSelectivity = costs.indexSelectivity;
+	*indexCorrelation = 0;
+	*indexPages = info->pages;
 }
 
 /*

@@ -87,6 +87,7 @@ typedef enum OmenIterativeScan
 extern int	omen_ef_search;
 extern int	omen_iterative_scan;
 extern int	omen_max_scan_tuples;
+extern double omen_scan_mem_multiplier;
 extern int	omen_pending_limit;
 extern int	omen_compaction_workers;
 

@@ -18,6 +18,7 @@
 int			omen_ef_search;
 int			omen_iterative_scan;
 int			omen_max_scan_tuples;
+double		omen_scan_mem_multiplier;
 int			omen_pending_limit;
 int			omen_compaction_workers;
 static char *omen_simd;
@@ -120,6 +121,11 @@ OmenInitOptions(void)
 							NULL,
 							&omen_max_scan_tuples, 20000, 1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("omen.scan_mem_multiplier",
+							 "Sets the multiple of work_mem at which an iterative scan gives up.",
+							 NULL,
+							 &omen_scan_mem_multiplier, 1, 1, 1000,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("omen.pending_limit",
 							"Sets the number of rows that may wait outside the graph.",
 							"Beyond it, they are built into the graph.",

@@ -43,10 +43,10 @@
 #define OMEN_MIN_SHARE		16
 
 /*
- * Beyond ef rows, the first round gives this many more: the executor needs a
- * few to know that those before them are in order.  But not all that was
- * visited, since that includes nodes on the way, which may be far off: all
- * rows of a later round would be late behind them.
+ * Beyond ef rows, the first round gives this many more, or half of ef: the
+ * executor needs a few to know that those before them are in order.  But not
+ * all that was visited, since that includes nodes on the way, which may be far
+ * off: all rows of a later round would be late behind them.
  */
 #define OMEN_EXTRA_ROWS		5
 
@@ -452,6 +452,16 @@ om_add_segments(OmenScan *so)
 	so->exhausted = true;
 }
 
+/* The ef of the first round. */
+static uint32
+om_first_ef(const OmenMetaData *meta)
+{
+	if (meta->frozen.metric == OMEN_METRIC_L1)
+		return OMEN_L1_EF(omen_ef_search);
+	return meta->quantizer.lifted ? omen_ef_search * OMEN_LIFTED_EF :
+		omen_ef_search;
+}
+
 /*
  * Read the metapage and do the first round.  False if something was retired
  * in between.
@@ -464,6 +474,8 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 
 	OmenReadMeta(index, &so->meta);
 	so->counts.pages++;
+	if (so->ef == 0)
+		so->ef = om_first_ef(&so->meta);
 	cache = OmenGetCacheFor(index, &so->meta);
 	if (so->candidates == NULL)
 	{
@@ -494,7 +506,7 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 		om_add_segments(so);
 	else if (!om_run_searches(so, index, cache))
 		return false;
-	so->give_limit = (uint64) so->ef + OMEN_EXTRA_ROWS;
+	so->give_limit = (uint64) so->ef + Min(OMEN_EXTRA_ROWS, so->ef / 2);
 	return true;
 }
 
@@ -599,8 +611,6 @@ om_start(IndexScanDesc scan, OmenScan *so)
 #endif
 
 	so->all = (orderby->sk_flags & SK_ISNULL) != 0;
-	so->ef = so->opclass->metric == OMEN_METRIC_L1 ?
-		OMEN_L1_EF(omen_ef_search) : omen_ef_search;
 	so->last_bound = -get_float8_infinity();
 	if (!so->all)
 	{
@@ -623,8 +633,9 @@ om_start(IndexScanDesc scan, OmenScan *so)
 }
 
 /*
- * Twice as much as before.  Only the nearer half of what is then known is
- * given, so that few rows come late.  False if there is no more.
+ * Twice as much as before.  Of what is then known only the ef nearest rows, all
+ * rounds together, are given before the next round: of those beyond, too many
+ * are still to be found, and would come late.  False if there is no more.
  */
 static bool
 om_next_round(IndexScanDesc scan, OmenScan *so)
@@ -633,7 +644,9 @@ om_next_round(IndexScanDesc scan, OmenScan *so)
 	OmenCache  *cache = OmenGetCacheFor(index, &so->meta);
 
 	if (so->exhausted || omen_iterative_scan == OMEN_ITERATIVE_OFF ||
-		so->nfound >= omen_max_scan_tuples)
+		so->nfound >= omen_max_scan_tuples ||
+		MemoryContextMemAllocated(so->context, true) >
+		work_mem * 1024.0 * omen_scan_mem_multiplier)
 		return false;
 	so->ef = Min(so->ef, PG_INT32_MAX / 2) * 2;
 	if (!om_run_searches(so, index, cache))
@@ -641,7 +654,7 @@ om_next_round(IndexScanDesc scan, OmenScan *so)
 		om_start_over(scan, so);
 		return true;
 	}
-	so->give_limit = so->exhausted ? PG_UINT64_MAX : so->nfound / 2;
+	so->give_limit = so->exhausted ? PG_UINT64_MAX : so->ef;
 	return true;
 }
 

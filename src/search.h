@@ -13,6 +13,14 @@
 #include "cache.h"
 #include "segment.h"
 
+/*
+ * Where a dimension was added to vectors (inner product, lengths differ), edges
+ * are long for the small differences of distance that count, and estimates so
+ * bad that a search needs an ef this many times as large to find as much as it
+ * would by exact distances.  Measured on vectors with lognormal lengths.
+ */
+#define OMEN_LIFTED_EF		6
+
 /* A node that was visited: its distance is known, not only estimated. */
 typedef struct OmenVisited
 {

@@ -147,6 +147,40 @@ SELECT * FROM omen_check('ic', true);
 
 DROP TABLE tc;
 
+-- a scan that has to start over returns rows of nodes that are nearer now,
+-- because others with the same code have joined them
+CREATE TABLE te (id int, v vector(4)) WITH (autovacuum_enabled = off);
+CREATE FUNCTION pg_temp.arc(sign int, radius float8, height float8, n int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO te SELECT sign * i, ARRAY[radius * cos(i / 700.0), radius * sin(i / 700.0), height, i % 3 * 0.05]::vector
+		FROM generate_series(1, n) i $$;
+CREATE FUNCTION pg_temp.rest(c refcursor) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	n int;
+BEGIN
+	MOVE FORWARD ALL FROM c;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END $$;
+SET omen.compaction_workers = 0;
+SET omen.ef_search = 2000;
+SELECT pg_temp.arc(1, 10, 3, 1900);
+CREATE INDEX ie ON te USING omen (v vector_ip_ops);
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM te ORDER BY v <#> '[1,0.2,0.3,0.1]';
+MOVE 700 IN c;
+SELECT pg_temp.arc(-1, 10.02, 3.006, 1900), pg_temp.arc(-1, 10.03, 3.009, 1900);
+SELECT omen_compact('ie');
+SELECT pg_temp.arc(-1, 10, -3, 1500), omen_compact('ie');
+SELECT pg_temp.arc(-1, 10, -3.1, 3000), omen_compact('ie');
+SELECT rows > nodes AS joined FROM omen_index_info('ie') WHERE kind = 'segment';
+SELECT pg_temp.rest('c');
+CLOSE c;
+SELECT restarts FROM omen_last_scan();
+COMMIT;
+DROP TABLE te;
+RESET omen.compaction_workers;
+SET omen.ef_search = 10000;
+
 -- inner product and cosine distance; zero vector as the query
 CREATE INDEX ix2 ON ts USING omen (v vector_cosine_ops);
 CREATE INDEX ix3 ON ts USING omen (v vector_ip_ops);

@@ -47,7 +47,7 @@ SELECT omen_compact('to1');
 SELECT omen_compact('ob');
 SELECT omen_compact(0);
 CREATE ROLE omen_compact_user;
-GRANT ALL ON to1 TO omen_compact_user;
+GRANT SELECT, INSERT, UPDATE, DELETE ON to1 TO omen_compact_user;
 SET ROLE omen_compact_user;
 SELECT omen_compact('io1');
 RESET ROLE;

@@ -70,6 +70,9 @@ SELECT pg_temp.compare('tl', 'v', '<+>', array_fill(q, ARRAY[33])::vector::text,
 RESET omen.ef_search;
 SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT ctid FROM tl ORDER BY v <+> array_fill(1, ARRAY[33])::vector LIMIT 5;
+-- another distance cannot use it; newer servers would say that the scan is disabled
+RESET enable_seqscan;
 EXPLAIN (COSTS OFF) SELECT ctid FROM tl ORDER BY v <-> array_fill(1, ARRAY[33])::vector LIMIT 5;
+SET enable_seqscan = off;
 SELECT count(*) FROM (SELECT v FROM tl ORDER BY v <+> NULL LIMIT 5000) s;
 DROP TABLE tl;

@@ -306,8 +306,9 @@ def run_points(env):
     actions = env.choice(("error", "kill"), ("error", "kill"))
     names_now = env.some(names, 8, state.rng)
     tried = set()
-    for nth, name, action in env.in_time(
-            itertools.product(nths, names_now, actions)):
+    todo = list(itertools.product(nths, names_now, actions))
+    state.rng.shuffle(todo)
+    for nth, name, action in env.in_time(todo):
         state.one(name, action, nth)
         tried.add((name, action))
     never = ["%s (%s)" % item for item in sorted(tried - state.passed)]

@@ -43,6 +43,7 @@
 #define OMEN_LEAST_FILE		((Size) 256 * 1024)
 
 #define OMEN_ALIGNMENT		64
+#define OMEN_HUGE_PAGE		((Size) 2 * 1024 * 1024)
 
 /*
  * Bytes of files that may be in the address space beyond those that were there
@@ -275,6 +276,19 @@ om_use_file(OmenArray *array, File file)
 	array->store->use.files += array->size;
 }
 
+/* Ask for huge pages for new memory: fewer faults, fewer misses of the TLB. */
+static void
+om_use_huge_pages(void *data, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t	from = TYPEALIGN(OMEN_HUGE_PAGE, data);
+	uintptr_t	to = TYPEALIGN_DOWN(OMEN_HUGE_PAGE, (uintptr_t) data + size);
+
+	if (from < to)
+		(void) madvise((void *) from, to - from, MADV_HUGEPAGE);
+#endif
+}
+
 /* Fill an array that has nothing yet. */
 static void
 om_acquire(OmenArray *array, Size size)
@@ -288,6 +302,7 @@ om_acquire(OmenArray *array, Size size)
 											   add_size(size,
 														OMEN_ALIGNMENT));
 		array->data = (void *) TYPEALIGN(OMEN_ALIGNMENT, array->memory);
+		om_use_huge_pages(array->data, size);
 		store->use.memory += size;
 	}
 	else

@@ -35,14 +35,14 @@ METHODS = {
     "omen": Method(
         "omen", "omenvec",
         ["omen.ef_search = 10000", "omen.max_scan_tuples = 1000000",
-         "omen.iterative_scan = relaxed_order"],
+         "omen.iterative_scan = relaxed_order", "work_mem = '1GB'"],
         complete=True, preload="omenvec",
         load="SET omen.pending_limit = 1000"),
     # Small lists and many layers bring out races sooner.
     "hnsw": Method(
         "hnsw", "vector",
         ["hnsw.ef_search = 1000", "hnsw.max_scan_tuples = 1000000",
-         "hnsw.iterative_scan = relaxed_order"],
+         "hnsw.iterative_scan = relaxed_order", "work_mem = '1GB'"],
         complete=False, preload="vector",
         options=" WITH (m = 4, ef_construction = 10)"),
 }

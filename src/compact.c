@@ -35,6 +35,9 @@
 /* Segments that stay after a flush. */
 #define OMEN_WANTED_SEGMENTS	3
 
+/* Share of rows outside the largest segment above which VACUUM merges all. */
+#define OMEN_MAX_OUTSIDE_SHARE	0.1
+
 /* Share of dead rows above which VACUUM rewrites a segment. */
 #define OMEN_MAX_DEAD_SHARE	0.2
 
@@ -487,6 +490,23 @@ om_largest_segment(const OmenMetaData *meta, uint32 set)
 	return largest;
 }
 
+/* Are many of the rows that live outside the largest segment? */
+static bool
+om_is_scattered(const OmenMetaData *meta, uint64 rows)
+{
+	uint32		largest = om_largest_segment(meta, 0);
+	double		outside = rows;
+	uint32		i;
+
+	if (meta->nsegments == 0)
+		return false;
+	for (i = 0; i < meta->nsegments; i++)
+		if (i != largest)
+			outside += om_live_rows(&meta->segments[i]);
+	return outside > OMEN_MAX_OUTSIDE_SHARE *
+		(outside + om_live_rows(&meta->segments[largest]));
+}
+
 /*
  * Which segments to merge with "rows" pending rows: a bit mask.
  *
@@ -507,6 +527,8 @@ om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 	int			places;
 	uint32		i;
 
+	if (scope == OMEN_COMPACT_VACUUM && om_is_scattered(meta, rows))
+		scope = OMEN_COMPACT_ALL;
 	for (i = 0; i < meta->nsegments; i++)
 	{
 		const OmenSegmentData *segment = &meta->segments[i];

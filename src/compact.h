@@ -14,7 +14,8 @@ typedef enum OmenCompactScope
 {
 	OMEN_COMPACT_FLUSH,			/* pending rows, and segments that are small
 								 * beside them */
-	OMEN_COMPACT_VACUUM,		/* also segments with many dead rows */
+	OMEN_COMPACT_VACUUM,		/* also segments with many dead rows, and all
+								 * if many rows are outside the largest */
 	OMEN_COMPACT_ALL			/* everything into one segment */
 } OmenCompactScope;
 

@@ -45,7 +45,7 @@
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -262,6 +262,9 @@ om_look_at(Relation index, int pending_limit)
 	{
 		if (!OmenTryLockProducer(index))
 			return OMEN_LOOK_IDLE;
+
+		/* No snapshot of catalogs may hold back VACUUM meanwhile. */
+		InvalidateCatalogSnapshot();
 		result = om_compact_as_owner(index, OMEN_COMPACT_FLUSH) ?
 			OMEN_LOOK_WORKED : OMEN_LOOK_END;
 		OmenUnlockProducer(index);
@@ -338,6 +341,7 @@ om_round(const OmenWorkerRequest *request, int *idle)
 			om_end_pause(request, look != OMEN_LOOK_END);
 		else if (look == OMEN_LOOK_IDLE)
 		{
+			InvalidateCatalogSnapshot();
 			WaitLatch(MyLatch,
 					  WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					  OMEN_LOOK_MS, PG_WAIT_EXTENSION);

@@ -228,6 +228,9 @@ $node->safe_psql('postgres', 'INSERT INTO long SELECT * FROM long LIMIT 5000');
 ok($watch->query_safe(
 		"SELECT count(*) > 0 FROM pg_locks WHERE pid = $merge AND locktype = 'page'"),
 	'inserts do not wait for a merge');
+is( $watch->query_safe(
+		"SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE pid = $merge"),
+	't', 'a merge does not hold back VACUUM');
 gives_way('VACUUM', $merge, 'postgres',
 	q{DELETE FROM long WHERE ctid < '(3,1)'; VACUUM (INDEX_CLEANUP on) long});
 is_sound($node, 'long_idx', 'after VACUUM');

@@ -42,6 +42,7 @@ $node->safe_psql(
 			set_config('enable_bitmapscan', 'off', true),
 			set_config('omen.iterative_scan', 'relaxed_order', true),
 			set_config('omen.max_scan_tuples', '1000000', true),
+			set_config('work_mem', '1GB', true),
 			set_config('omen.ef_search', (1 + random() * 4000)::int::text, true);
 		EXECUTE statement INTO found;
 		PERFORM set_config('enable_seqscan', 'on', true),
@@ -72,6 +73,7 @@ $node->safe_psql(
 			set_config('enable_bitmapscan', 'off', true),
 			set_config('omen.iterative_scan', 'strict_order', true),
 			set_config('omen.max_scan_tuples', '1000000', true),
+			set_config('work_mem', '1GB', true),
 			set_config('omen.ef_search', '10000', true);
 		OPEN c FOR EXECUTE format('SELECT v %1$s %2$L FROM tab
 			ORDER BY v %1$s %2$L', op, query);

@@ -67,6 +67,7 @@ sub answers
 		'postgres', qq{
 		SET omen.ef_search = 10000;
 		SET omen.max_scan_tuples = 1000000;
+		SET work_mem = '1GB';
 		SET omen.iterative_scan = $order;
 		$settings
 		SET enable_sort = @{[$kind eq 'index' ? 'off' : 'on']};

@@ -19,8 +19,11 @@ struct OmenBulk
 	int			npages;
 	BlockNumber blocks[XLR_MAX_BLOCK_ID];
 	Page		pages[XLR_MAX_BLOCK_ID];
-	PGAlignedBlock *memory;
+	void	   *memory;
 };
+
+/* Direct I/O, which newer servers may use, wants this alignment. */
+#define OMEN_IO_ALIGNMENT	4096
 
 OmenBulk *
 OmenStartBulk(Relation index)
@@ -28,9 +31,10 @@ OmenStartBulk(Relation index)
 	OmenBulk   *bulk = palloc0(sizeof(OmenBulk));
 
 	bulk->index = index;
-	bulk->memory = palloc(XLR_MAX_BLOCK_ID * sizeof(PGAlignedBlock));
+	bulk->memory = palloc(XLR_MAX_BLOCK_ID * BLCKSZ + OMEN_IO_ALIGNMENT);
 	for (int i = 0; i < XLR_MAX_BLOCK_ID; i++)
-		bulk->pages[i] = (Page) bulk->memory[i].data;
+		bulk->pages[i] = (Page) TYPEALIGN(OMEN_IO_ALIGNMENT, bulk->memory) +
+			i * BLCKSZ;
 	return bulk;
 }
 
@@ -70,9 +74,16 @@ OmenEndBulk(OmenBulk *bulk)
 	pfree(bulk);
 }
 
+/*
+ * The blocks of a concurrent build are in an index that others may open, to
+ * look at its pages, if not to search it.  What such a reader has brought into
+ * shared buffers before we wrote is a hole, and has to go.
+ */
 void
-OmenSyncBulk(Relation index, XLogRecPtr redo)
+OmenSyncBulk(Relation index, BlockNumber first, XLogRecPtr redo)
 {
+	if (!OmenIsNewRelation(index))
+		OmenDropBuffers(index, first);
 	if (RelationNeedsWAL(index) && GetRedoRecPtr() != redo)
 		smgrimmedsync(RelationGetSmgr(index), MAIN_FORKNUM);
 }

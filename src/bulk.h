@@ -38,7 +38,8 @@ extern void OmenEndBulk(OmenBulk *bulk);
  * written, may not sync it, and a crash later would not replay it.  So whoever
  * has a file written asks first where a replay would begin, and when all is
  * written, by whatever process, gives this to OmenSyncBulk, which syncs the
- * file if a checkpoint has moved it.
+ * file if a checkpoint has moved it.  "first" is the first of the blocks, which
+ * go up to the end of the file.
  */
 static inline XLogRecPtr
 OmenBulkRedo(void)
@@ -46,6 +47,6 @@ OmenBulkRedo(void)
 	return GetRedoRecPtr();
 }
 
-extern void OmenSyncBulk(Relation index, XLogRecPtr redo);
+extern void OmenSyncBulk(Relation index, BlockNumber first, XLogRecPtr redo);
 
 #endif							/* OMEN_BULK_H */

@@ -27,9 +27,30 @@
 /* 16 renamed RelFileNode to RelFileLocator */
 #if PG_VERSION_NUM >= 160000
 #define OmenRelationLocator(rel) ((rel)->rd_locator)
+#define OmenFirstLocatorSubid(rel) ((rel)->rd_firstRelfilelocatorSubid)
+#define OmenDropRelationBuffers DropRelationBuffers
 #else
 #define OmenRelationLocator(rel) ((rel)->rd_node)
+#define OmenFirstLocatorSubid(rel) ((rel)->rd_firstRelfilenodeSubid)
+#define OmenDropRelationBuffers DropRelFileNodeBuffers
 #endif
+
+/* Was the relation, or its file, made by this transaction? */
+static inline bool
+OmenIsNewRelation(Relation rel)
+{
+	return rel->rd_createSubid != InvalidSubTransactionId ||
+		OmenFirstLocatorSubid(rel) != InvalidSubTransactionId;
+}
+
+/* Forget what is in shared buffers from a block on, without writing it. */
+static inline void
+OmenDropBuffers(Relation rel, BlockNumber first)
+{
+	ForkNumber	fork = MAIN_FORKNUM;
+
+	OmenDropRelationBuffers(RelationGetSmgr(rel), &fork, 1, &first);
+}
 
 #define OmenReadRecentBuffer(rel, block, hint) \
 	ReadRecentBuffer(OmenRelationLocator(rel), MAIN_FORKNUM, (block), (hint))

@@ -176,7 +176,7 @@ om_launch(OmenBuildState *state, int workers, Snapshot snapshot)
 	om_fill_shared(state, om_allocate(pcxt, OMEN_KEY_SHARED,
 									  sizeof(OmenBuildShared)));
 	team = om_allocate(pcxt, OMEN_KEY_TEAM, OmenTeamSize());
-	OmenTeamInit(team, pcxt->seg);
+	OmenTeamInit(team, pcxt->seg, state->shared->members);
 	scan = om_allocate(pcxt, OMEN_KEY_SCAN, scan_size);
 	table_parallelscan_initialize(state->heap, scan, snapshot);
 	strcpy(om_allocate(pcxt, OMEN_KEY_QUERY, strlen(query) + 1), query);
@@ -276,7 +276,7 @@ OmenBuildWorkerMain(dsm_segment *segment, shm_toc *toc)
 	WalUsage   *wal = shm_toc_lookup(toc, OMEN_KEY_WAL_USAGE, false);
 	OmenBuildState state = {0};
 	OmenSegmentData result;
-	OmenCache  *cache;
+	OmenMetaData *meta = palloc(sizeof(OmenMetaData));
 
 	debug_query_string = shm_toc_lookup(toc, OMEN_KEY_QUERY, false);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -285,9 +285,13 @@ OmenBuildWorkerMain(dsm_segment *segment, shm_toc *toc)
 	state.indexInfo = BuildIndexInfo(state.index);
 	state.indexInfo->ii_Concurrent = shared->concurrent;
 	state.opclass = OmenGetOpclass(state.index);
-	cache = OmenGetCache(state.index);
-	state.frozen = cache->frozen;
-	state.quantizer = cache->quantizer;
+
+	/* not the cache's, which goes when an invalidation comes in the scan */
+	OmenReadMeta(state.index, meta);
+	state.frozen = meta->frozen;
+	state.quantizer =
+		OmenLoadQuantizer(state.index, &state.frozen, &meta->quantizer,
+						  palloc(OmenQuantizerSize(&state.frozen)));
 	state.shared = shared;
 	state.team = OmenJoinTeam(shm_toc_lookup(toc, OMEN_KEY_TEAM, false),
 							  segment, false);

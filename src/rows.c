@@ -221,12 +221,26 @@ typedef struct OmenRowKey
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* For the loops over all rows, which touch files all over the place. */
+static inline void
+om_tick(const OmenRows *rows, uint32 i)
+{
+	if (i % OMEN_SORT_RANGE == 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		OmenStoreRelax(rows->store);
+	}
+}
+
 static bool
 om_ascending(const OmenRows *rows)
 {
 	for (uint32 i = 1; i < rows->ntids; i++)
+	{
+		om_tick(rows, i);
 		if (ItemPointerCompare(&rows->tids[i - 1], &rows->tids[i]) > 0)
 			return false;
+	}
 	return true;
 }
 
@@ -280,8 +294,12 @@ static void
 om_copy_rows(const OmenRows *own, OmenRows *all, uint32 first_code,
 			 uint32 first_tid)
 {
-	memcpy(OM_CODE(all, first_code), own->codes,
-		   (Size) own->ncodes * own->width);
+	for (uint32 i = 0; i < own->ncodes; i += OMEN_SORT_RANGE)
+	{
+		om_tick(own, i);
+		memcpy(OM_CODE(all, first_code + i), OM_CODE(own, i),
+			   (Size) Min(OMEN_SORT_RANGE, own->ncodes - i) * own->width);
+	}
 	memcpy(all->infos + first_code, own->infos,
 		   own->ncodes * sizeof(OmenCodeInfo));
 	memcpy(all->tids + first_tid, own->tids,
@@ -299,6 +317,7 @@ om_sort_rows(OmenRows *rows)
 	{
 		const ItemPointerData *tid = &rows->tids[i];
 
+		om_tick(rows, i);
 		keys[i].tid = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
 			ItemPointerGetOffsetNumberNoCheck(tid);
 		keys[i].code = rows->tid_codes[i];
@@ -306,6 +325,7 @@ om_sort_rows(OmenRows *rows)
 	om_sort_keys(keys, rows->ntids);
 	for (uint32 i = 0; i < rows->ntids; i++)
 	{
+		om_tick(rows, i);
 		ItemPointerSet(&rows->tids[i], (BlockNumber) (keys[i].tid >> 16),
 					   (OffsetNumber) (keys[i].tid & 0xffff));
 		rows->tid_codes[i] = keys[i].code;
@@ -327,6 +347,7 @@ om_find_distinct(OmenRows *rows)
 		bool		found;
 		OmenCodeEntry *entry = omen_codes_insert(rows->hash, code, &found);
 
+		om_tick(rows, i);
 		if (!found)
 			rows->distinct[rows->ncodes++] = code;
 		else if (entry->code != code)
@@ -412,13 +433,17 @@ om_sort_tids(OmenRows *rows, const uint32 *order)
 	{
 		uint32		count = next[order[i]];
 
+		om_tick(rows, i);
 		rows->first_tid[i] = sum;
 		next[order[i]] = sum;
 		sum += count;
 	}
 	rows->first_tid[rows->ncodes] = sum;
 	for (uint32 i = 0; i < rows->ntids; i++)
+	{
+		om_tick(rows, i);
 		tids[next[rows->tid_codes[i]]++] = rows->tids[i];
+	}
 	OmenStoreFree(rows->store, next);
 	OmenStoreFree(rows->store, rows->tids);
 	rows->tids = tids;

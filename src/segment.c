@@ -120,6 +120,8 @@ om_reserve_hole(Relation index, uint32 npages, OmenSegmentData *segment)
 	segment->owner = change.meta->next_owner++;
 	segment->extents[0] = OmenTakeHole(&change, npages);
 	segment->nextents = 1;
+	change.meta->reserved[0] = segment->extents[0];
+	change.meta->nreserved = 1;
 	OmenMetaCommit(&change);
 	OMEN_FAULT_POINT("reserve-after-wal");
 }
@@ -472,7 +474,7 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 		om_log_pages(&writer);
 	OmenTeamWait(writer.team);
 	if (bulk && OmenTeamLeads(writer.team))
-		OmenSyncBulk(index, redo);
+		OmenSyncBulk(index, writer.segment->extents[0].start, redo);
 
 	*result = *writer.segment;
 	OmenStoreFree(store, writer.segment);

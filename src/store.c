@@ -127,19 +127,40 @@ om_round_to_page(Size size)
 }
 
 /*
- * Make the file of an array "size" bytes long.  posix_fallocate takes no
- * notice of temp_file_limit, but the write of the last block does.
+ * The kernel's number for the file.  fd.c may have closed the file to save on
+ * such numbers, and FileSize makes it open it again.
+ */
+static int
+om_descriptor(File file)
+{
+	(void) FileSize(file);
+	return FileGetRawDesc(file);
+}
+
+/*
+ * Make the file of an array "size" bytes long.  The write of the last block
+ * counts all against temp_file_limit, of which posix_fallocate takes no notice.
  */
 static void
 om_extend_file(OmenArray *array, Size from, Size size)
 {
 	PGAlignedBlock zeros = {0};
-	Size		last = size - BLCKSZ;
 
+	errno = 0;
+	if (FileWrite(array->file, zeros.data, BLCKSZ, size - BLCKSZ,
+				  WAIT_EVENT_BUFFILE_WRITE) != BLCKSZ)
+	{
+		/* a short write tells no reason */
+		if (errno == 0)
+			errno = ENOSPC;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write to temporary file: %m")));
+	}
 	while (from < size)
 	{
 		Size		n = Min(OMEN_RESERVE_STEP, size - from);
-		int			rc = posix_fallocate(FileGetRawDesc(array->file), from, n);
+		int			rc = posix_fallocate(om_descriptor(array->file), from, n);
 
 		CHECK_FOR_INTERRUPTS();
 		OMEN_FAULT_POINT("store-extend");
@@ -152,17 +173,6 @@ om_extend_file(OmenArray *array, Size from, Size size)
 					 errmsg("could not extend temporary file: %m")));
 		from += n;
 	}
-	errno = 0;
-	if (FileWrite(array->file, zeros.data, BLCKSZ, last,
-				  WAIT_EVENT_BUFFILE_WRITE) != BLCKSZ)
-	{
-		/* a short write tells no reason */
-		if (errno == 0)
-			errno = ENOSPC;
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not write to temporary file: %m")));
-	}
 }
 
 static void
@@ -170,7 +180,7 @@ om_map_file(OmenArray *array)
 {
 	void	   *data = mmap(NULL, om_round_to_page(array->size),
 							PROT_READ | PROT_WRITE, MAP_SHARED,
-							FileGetRawDesc(array->file), 0);
+							om_descriptor(array->file), 0);
 
 	if (data == MAP_FAILED)
 		ereport(ERROR,
@@ -346,8 +356,17 @@ OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
 	}
 	OmenTeamWait(team);
 	if (!OmenTeamLeads(team))
-		om_use_file(array, FileSetOpen(OmenTeamFiles(team), array->name,
-									   O_RDWR));
+	{
+		File		file = FileSetOpen(OmenTeamFiles(team), array->name,
+										   O_RDWR);
+
+		if (file <= 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not open temporary file \"%s\": %m",
+							array->name)));
+		om_use_file(array, file);
+	}
 	om_map_file(array);
 	om_count(store);
 
@@ -444,8 +463,8 @@ OmenStoreRelax(OmenStore *store)
 		usage.ru_minflt - store->faults < OMEN_MANY_FAULTS)
 		return;
 	store->faults = usage.ru_minflt;
-	if ((om_resident_files() - store->base) * (Size) 1024 <
-		store->page_limit / OmenTeamMembers(store->team))
+	if (om_resident_files() - store->base <
+		(long) (store->page_limit / OmenTeamMembers(store->team) / 1024))
 		return;
 	dlist_foreach(iter, &store->arrays)
 	{

@@ -23,6 +23,7 @@
 struct OmenTeamShared
 {
 	SharedFileSet files;
+	int			most;			/* members that there may be */
 	ConditionVariable met;		/* members was set */
 	pg_atomic_uint32 members;	/* 0 until the first meeting */
 	Barrier		barrier;
@@ -49,10 +50,11 @@ OmenTeamSize(void)
 }
 
 void
-OmenTeamInit(OmenTeamShared *shared, struct dsm_segment *segment)
+OmenTeamInit(OmenTeamShared *shared, struct dsm_segment *segment, int most)
 {
 	SharedFileSetInit(&shared->files, segment);
 	ConditionVariableInit(&shared->met);
+	shared->most = most;
 	pg_atomic_init_u32(&shared->members, 0);
 	pg_atomic_init_u64(&shared->next[0], 0);
 	pg_atomic_init_u64(&shared->next[1], 0);
@@ -79,6 +81,7 @@ OmenTeamMeet(OmenTeam *team, int members)
 	if (team->leads)
 	{
 		BarrierInit(&shared->barrier, members);
+		pg_write_barrier();
 		pg_atomic_write_u32(&shared->members, members);
 		ConditionVariableBroadcast(&shared->met);
 	}
@@ -88,6 +91,9 @@ OmenTeamMeet(OmenTeam *team, int members)
 		while (pg_atomic_read_u32(&shared->members) == 0)
 			ConditionVariableSleep(&shared->met, PG_WAIT_EXTENSION);
 		ConditionVariableCancelSleep();
+
+		/* who sees the number sees the barrier */
+		pg_read_barrier();
 	}
 	OmenTeamWait(team);
 }
@@ -95,8 +101,12 @@ OmenTeamMeet(OmenTeam *team, int members)
 int
 OmenTeamMembers(const OmenTeam *team)
 {
-	return team == NULL ? 1 :
-		Max(pg_atomic_read_u32(&team->shared->members), 1);
+	uint32		members;
+
+	if (team == NULL)
+		return 1;
+	members = pg_atomic_read_u32(&team->shared->members);
+	return members > 0 ? (int) members : team->shared->most;
 }
 
 bool

@@ -30,10 +30,11 @@ typedef struct OmenTeamShared OmenTeamShared;
 extern Size OmenTeamSize(void);
 
 /*
- * Set up the shared memory of a team, by its leader; its files vanish with the
- * segment that it lies in.
+ * Set up the shared memory of a team of at most "most" members, by its leader;
+ * its files vanish with the segment that it lies in.
  */
-extern void OmenTeamInit(OmenTeamShared *shared, struct dsm_segment *segment);
+extern void OmenTeamInit(OmenTeamShared *shared, struct dsm_segment *segment,
+						 int most);
 
 /*
  * A process's place in a team, allocated in CurrentMemoryContext.  Workers
@@ -49,7 +50,7 @@ extern OmenTeam *OmenJoinTeam(OmenTeamShared *shared,
  */
 extern void OmenTeamMeet(OmenTeam *team, int members);
 
-/* Members of a team, 1 before it has met; which one leads. */
+/* Members of a team, before it has met at most; which one leads. */
 extern int	OmenTeamMembers(const OmenTeam *team);
 extern bool OmenTeamLeads(const OmenTeam *team);
 

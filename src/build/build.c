@@ -245,7 +245,8 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 		/* clusters, members and lines */
 		pairs = shape.fanout * (2 + shape.line_keys) * sizeof(uint32);
 		matrix = OmenMatrixMemory(params->width, shape.candidates,
-								  OMEN_BLOCK_ROWS);
+								  OMEN_BLOCK_ROWS) +
+			OmenPruneRoom(&shape, n);
 		leaves = add_size(mul_size(n, base + pairs),
 						  OmenLeafMemory(params->width));
 	}

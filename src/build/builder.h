@@ -56,8 +56,12 @@
 
 #define OMEN_NO_NODE			PG_UINT32_MAX
 
-/* Nodes that a member takes at a time, where that costs little. */
+/*
+ * Nodes that a member takes at a time, where that costs little, and where
+ * neighbours are chosen.
+ */
 #define OMEN_NODE_RANGE			1024
+#define OMEN_PRUNE_RANGE		4096
 
 /* A key of a candidate or link: 16 bits of distance above a node. */
 #define OmenMakeKey(distance, node) ((uint64) (distance) << 32 | (node))
@@ -232,6 +236,9 @@ extern void OmenChooseNeighbors(OmenBuilder *builder);
 extern void OmenLinkNodes(OmenBuilder *builder);
 extern void OmenChooseEntries(OmenBuilder *builder);
 extern void OmenConnectNodes(OmenBuilder *builder);
+
+/* What OmenChooseNeighbors() needs for the lines of n nodes, in bytes. */
+extern Size OmenPruneRoom(const OmenBuildShape *shape, uint32 n);
 
 /* What OmenCompareLeaves() needs besides its result, in bytes. */
 extern Size OmenLeafMemory(int width);

@@ -17,9 +17,6 @@
 /* Candidates compared with the others at a time. */
 #define OM_PRUNE_ROWS		8
 
-/* Nodes that a member takes at a time. */
-#define OM_PRUNE_RANGE		4096
-
 #define OM_MAX_CANDIDATES	OMEN_BUILD_MAX_DEGREE
 #define OM_MAX_PANELS		OMEN_PANELS(OM_MAX_CANDIDATES)
 
@@ -308,7 +305,7 @@ om_prune_nodes(OmPrune *prune)
 	OmenBuilder *builder = prune->builder;
 	OmenLoop	loop;
 
-	OmenStartLoop(builder->team, builder->n, OM_PRUNE_RANGE, &loop);
+	OmenStartLoop(builder->team, builder->n, OMEN_PRUNE_RANGE, &loop);
 	while (OmenNextNodes(builder, OMEN_PHASE_NEIGHBORS, &loop))
 	{
 		prune->end = loop.to;
@@ -323,6 +320,13 @@ om_prune_nodes(OmPrune *prune)
 							builder->n);
 		}
 	}
+}
+
+Size
+OmenPruneRoom(const OmenBuildShape *shape, uint32 n)
+{
+	return mul_size(Min(n, OMEN_PRUNE_RANGE),
+					shape->fanout * shape->line_keys * sizeof(uint32));
 }
 
 /*
@@ -372,10 +376,9 @@ OmenChooseNeighbors(OmenBuilder *builder)
 		prune->members = palloc(OMEN_NODE_BATCH * builder->shape.fanout *
 								sizeof(uint32 *));
 		prune->next_line = palloc(builder->nclusters * sizeof(uint32 *));
-		prune->room = OmenAllocAligned(scratch, OM_PRUNE_RANGE *
-									   builder->shape.fanout *
-									   builder->shape.line_keys *
-									   sizeof(uint32));
+		prune->room = OmenAllocAligned(scratch,
+									   OmenPruneRoom(&builder->shape,
+													 builder->n));
 	}
 	om_prune_nodes(prune);
 	MemoryContextSwitchTo(result);

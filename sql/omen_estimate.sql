@@ -21,15 +21,15 @@ SELECT about(index_bytes, pg_relation_size('te_ip'))
 SELECT about(index_bytes, pg_relation_size('te_l1')), seconds > 0 AS seconds
 	FROM omen_build_estimate('te', 'h', 'halfvec_l1_ops');
 
--- arrays of about 880 bytes a row, in memory or in files
-SELECT about(memory_bytes - 8 * 1024 * 1024, 3000 * 880), temp_bytes FROM omen_build_estimate('te', 'v');
+-- arrays of about 880 bytes a row, in memory or in files, and 384 for lines of a range of nodes
+SELECT about(memory_bytes - 8 * 1024 * 1024, 3000 * 1264), temp_bytes FROM omen_build_estimate('te', 'v');
 SET maintenance_work_mem = '1MB';
-SELECT memory_bytes - 9 * 1024 * 1024 AS memory, about(temp_bytes, 3000 * 880 - 1024 * 1024 / 2)
+SELECT memory_bytes - 9 * 1024 * 1024 AS memory, about(temp_bytes, 3000 * 1264)
 	FROM omen_build_estimate('te', 'v');
 RESET maintenance_work_mem;
 RESET max_parallel_maintenance_workers;
 ALTER TABLE te SET (parallel_workers = 2);
-SELECT workers, about(temp_bytes, 3000 * 880) FROM omen_build_estimate('te', 'v');
+SELECT workers, about(temp_bytes, 3000 * 1264) FROM omen_build_estimate('te', 'v');
 ALTER TABLE te RESET (parallel_workers);
 
 -- few rows, no rows, a table never analyzed

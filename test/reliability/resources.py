@@ -37,17 +37,17 @@ class Shim:
     """The file that tells the preloaded library what to do."""
 
     def __init__(self, source, directory):
-        self.library = os.path.join(directory, "shim.so")
+        self.path = os.path.join(directory, "shim.so")
         path = os.path.join(directory, "shim.control")
         subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-w", "-o",
-                        self.library,
+                        self.path,
                         os.path.join(source, "test/reliability/shim.c"),
                         "-ldl"], check=True)
         with open(path, "w+b") as file:
             file.write(bytes(4096))
             file.flush()
             self.map = mmap.mmap(file.fileno(), 4096)
-        self.env = {"LD_PRELOAD": self.library, "OMEN_SHIM": path}
+        self.env = {"LD_PRELOAD": self.path, "OMEN_SHIM": path}
 
     def arm(self, what=0, pid=0, countdown=0, error=0):
         # What comes last: no call may see half of it.

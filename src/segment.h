@@ -17,13 +17,13 @@ typedef void (*OmenPageProgress) (void *arg, uint32 done, uint32 total);
 
 /*
  * Write a segment of rows that are sorted by node (OmenSortRows) and their
- * graph: reserve space in the metapage, write all pages, log them.
- * The result describes the segment and is to be published by the caller
- * (OmenPublish); until then nobody can see it, and after a crash the next
- * producer takes its space back.  The caller holds the producer lock.
+ * graph: reserve space in the metapage, write all pages, log them.  The result
+ * describes the segment and is to be published by the caller
+ * (OmenPublishSegment); until then nobody can see it, and after a crash the
+ * next producer takes its space back.  The caller holds the producer lock.
  *
- * "bulk" says that nobody else can see the index yet: its pages are written
- * past shared buffers, at the end of the file.  All members of the store's
+ * "bulk" says that nobody else uses the index yet: its pages are written past
+ * shared buffers, at the end of the file.  All members of the store's
  * team call this together, and only then may there be more than one.
  */
 extern void OmenWriteSegment(Relation index, const OmenFrozen *frozen,

@@ -5,7 +5,9 @@ import time
 
 import psycopg2
 
+import card
 import oracle
+import patience
 from card import Row
 
 LIMIT_S = 30                    # who takes longer hangs
@@ -101,11 +103,6 @@ def left_behind(cluster, row):
         row.fail("wrong", "files are left: %s" % orphans)
 
 
-def percentile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
 def run(env):
     """E1-E4: cancelled and terminated, what is left, and how long it took."""
     row = Row("E1-E4", "cancelled and terminated at random moments")
@@ -117,9 +114,7 @@ def run(env):
         for _ in range(env.choice(8, 60)):
             oracle.insert(cursor, rng, 1000)
         cursor.execute(env.method.create("idx"))
-    latencies = {}
     durations = {}
-    hit = 0
     for number in env.numbers(21, 500):
         all_of_them = statements(env.method)
         names = sorted(all_of_them)
@@ -134,15 +129,15 @@ def run(env):
         time.sleep(rng.random() * durations[name])
         sent = time.monotonic()
         cluster.run("SELECT pg_%s_backend(%d)" % (how, statement.pid))
-        statement.join(LIMIT_S)
+        statement.join(patience.limit(LIMIT_S))
         row.rounds += 1
         if statement.is_alive():
             row.fail("hung", "%s after %s" % (name, how))
             break
         if statement.code in ("57014", "57P01") or (
                 how == "terminate" and statement.code == "lost"):
-            hit += 1
-            latencies.setdefault(name, []).append(statement.ended - sent)
+            row.counts["in time"] += 1
+            row.samples[name].append(1000 * (statement.ended - sent))
         elif statement.code != "none":
             row.fail("wrong", "%s: %s" % (name, statement.code))
         if after:
@@ -152,10 +147,11 @@ def run(env):
     examine(cluster, env, rng, row)
     for alarm in cluster.alarms():
         row.fail("signals", alarm)
-    row.note("%d came in time; latency in ms: %s" % (hit, "; ".join(
-        "%s p50 %.0f p99 %.0f" % (name, 1000 * percentile(values, 0.5),
-                                  1000 * percentile(values, 0.99))
-        for name, values in sorted(latencies.items()))))
+    row.note("%d came in time; latency in ms: %s" % (
+        row.counts["in time"], "; ".join(
+            "%s p50 %.0f p99 %.0f" % (name, card.percentile(values, 0.5),
+                                      card.percentile(values, 0.99))
+            for name, values in sorted(row.samples.items()))))
     return row.done()
 
 

@@ -1,5 +1,7 @@
 """The report card: what was tried, and what came of it."""
+import collections
 import datetime
+import json
 import subprocess
 import time
 
@@ -12,6 +14,9 @@ class Row:
     lost, wrong, hung and signals count what must not be: rows that were
     acknowledged and are missing; answers, findings and errors that are not
     right; statements that did not end in time; processes that died unbidden.
+
+    counts and samples are what makes sense over many runs: numbers to be
+    added up, and milliseconds.
     """
 
     def __init__(self, ident, what):
@@ -21,6 +26,8 @@ class Row:
         self.lost = self.wrong = self.hung = self.signals = 0
         self.notes = []
         self.failures = []
+        self.counts = collections.Counter()
+        self.samples = collections.defaultdict(list)
         self.start = time.monotonic()
         self.seconds = 0
 
@@ -41,16 +48,34 @@ class Row:
     def clean(self):
         return not any(getattr(self, figure) for figure in FIGURES)
 
+    def figures(self):
+        """Return all that is known of the row, for a file of results."""
+        return {name: value for name, value in vars(self).items()
+                if name != "start"}
+
 
 class Card:
-    def __init__(self, method, form, seed, version, commit):
-        self.head = ("%s, %s form, seed %d, %s, commit %s, %s" % (
-            method, form, seed, version, commit,
-            datetime.date.today().isoformat()))
+    """All rows.  If there is a file for results, each is added to it, as JSON
+    in a line of its own (sumup.py).
+    """
+
+    def __init__(self, method, form, seed, version, commit, results=None):
+        self.run = {"method": method, "form": form, "seed": seed,
+                    "version": version, "commit": commit,
+                    "date": datetime.date.today().isoformat()}
+        self.results = results
         self.rows = []
+
+    @property
+    def head(self):
+        return ("%(method)s, %(form)s form, seed %(seed)d, %(version)s,"
+                " commit %(commit)s, %(date)s" % self.run)
 
     def add(self, row):
         self.rows.append(row)
+        if self.results:
+            with open(self.results, "a") as file:
+                file.write(json.dumps(dict(self.run, **row.figures())) + "\n")
         print(self.line(row), flush=True)
         for failure in row.failures:
             print("    " + failure, flush=True)
@@ -78,6 +103,11 @@ class Card:
     @property
     def clean(self):
         return all(row.clean for row in self.rows)
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
 
 
 def commit_of(directory):

@@ -1,18 +1,23 @@
 """A throw-away cluster that is meant to be ill-treated."""
+import collections
 import os
 import re
 import shutil
 import signal
 import subprocess
-import time
 
 import psycopg2
+
+import patience
 
 # What must not be in a server's log, unless the test brings it about.
 ALARMS = re.compile(
     r"PANIC|TRAP:|terminated by signal|refcount leak|reference leak|"
     r"resource was not closed|invalid page|unexpected data beyond EOF|"
     r"inconsistent page|wrong order|stuck spinlock|could not read block")
+
+# What a fault point says when it does something.
+FAULT = re.compile(r'fault point "([a-z-]+)": (\w+)')
 
 # Everything is then done by the session that a test looks at.
 NO_WORKERS = "omen.compaction_workers = 0\n"
@@ -41,6 +46,7 @@ class Cluster:
         self.log = os.path.join(self.dir, "log")
         self.env = dict(os.environ, **(env or {}))
         self.log_seen = 0
+        self.fired = collections.Counter()
         self.settings = settings
         os.mkdir(self.dir, 0o700)
 
@@ -78,7 +84,8 @@ class Cluster:
         with open(os.devnull, "rb") as null, open(self.log, "ab") as log:
             subprocess.run([os.path.join(self.bindir, "pg_ctl"), "start",
                             "--wait", "--silent", "--pgdata", self.data,
-                            "--log", self.log, "--timeout", "120"],
+                            "--log", self.log, "--timeout",
+                            "%d" % patience.limit(120)],
                            env=self.env, stdin=null, stdout=log, stderr=log,
                            check=True)
         return self
@@ -102,10 +109,9 @@ class Cluster:
         """SIGKILL the postmaster, and wait until its children are gone."""
         children = self.children()
         os.kill(self.postmaster(), signal.SIGKILL)
-        for _ in range(1000):
+        for _ in patience.attempts(10):
             if not any(os.path.exists("/proc/%d" % pid) for pid in children):
                 break
-            time.sleep(0.01)
         os.unlink(os.path.join(self.data, "postmaster.pid"))
 
     def connect(self, autocommit=True, user="postgres", **options):
@@ -117,13 +123,12 @@ class Cluster:
 
     def wait_until_up(self, seconds=60):
         """Wait for a server that recovers by itself; False if it does not."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in patience.attempts(seconds, 0.02):
             try:
                 self.connect().close()
                 return True
             except psycopg2.Error:
-                time.sleep(0.02)
+                pass
         return False
 
     def run(self, sql, args=None):
@@ -145,11 +150,15 @@ class Cluster:
         os.kill(self.postmaster(), signal.SIGHUP)
 
     def new_log(self):
-        """Return what was logged since the last call."""
+        """Return what was logged since the last call.
+
+        Faults in it are added to fired, which has how often each happened.
+        """
         with open(self.log, errors="replace") as log:
             log.seek(self.log_seen)
             text = log.read()
             self.log_seen = log.tell()
+        self.fired.update(FAULT.findall(text))
         return text
 
     def alarms(self, allowed=None):

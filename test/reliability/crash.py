@@ -10,6 +10,7 @@ import psycopg2
 
 import load
 import oracle
+import patience
 from card import Row
 
 POINT = re.compile(r'OMEN_FAULT_POINT\("([a-z-]+)"\)')
@@ -42,15 +43,48 @@ def keep_house(method, rng):
     return step
 
 
-class Crashes:
-    """One table in one cluster, and crash after crash."""
+class Survivor:
+    """A cluster that comes back, sooner or later."""
 
     def __init__(self, env, row, cluster):
         self.env = env
         self.row = row
         self.cluster = cluster
+
+    def settle(self):
+        if not self.cluster.wait_until_up():
+            self.row.fail("hung", "the server did not come back")
+            self.cluster.stop("immediate")
+            self.cluster.start()
+
+    def patiently(self, action):
+        """Do something, again if the server goes down once more meanwhile.
+
+        A process that was in the middle of a statement may come to the fault
+        point only now.
+        """
+        for _ in range(5):
+            self.settle()
+            connection = None
+            try:
+                connection = self.cluster.connect()
+                return action(connection)
+            except psycopg2.OperationalError as error:
+                problem = error
+                time.sleep(0.2)
+            finally:
+                if connection is not None:
+                    connection.close()
+        self.row.fail("wrong", str(problem).strip())
+        return {}
+
+
+class Crashes(Survivor):
+    """One table in one cluster, and crash after crash."""
+
+    def __init__(self, env, row, cluster):
+        super().__init__(env, row, cluster)
         self.rng = oracle.seeded(env.seed, "crash", row.ident)
-        self.kinds = {}
         with cluster.connect() as connection, connection.cursor() as cursor:
             oracle.make_table(cursor, env.method, 1200, self.rng)
 
@@ -102,36 +136,9 @@ class Crashes:
         if self.env.faults:
             kinds += [self.fault] * 4
         kind = self.rng.choice(kinds)
-        self.kinds[kind.__name__] = self.kinds.get(kind.__name__, 0) + 1
+        self.row.counts[kind.__name__] += 1
         kind()
         self.look(house, journals)
-
-    def settle(self):
-        if not self.cluster.wait_until_up():
-            self.row.fail("hung", "the server did not come back")
-            self.cluster.stop("immediate")
-            self.cluster.start()
-
-    def patiently(self, action):
-        """Do something, again if the server goes down once more meanwhile.
-
-        A process that was in the middle of a statement may come to the fault
-        point only now.
-        """
-        for _ in range(5):
-            self.settle()
-            connection = None
-            try:
-                connection = self.cluster.connect()
-                return action(connection)
-            except psycopg2.OperationalError as error:
-                problem = error
-                time.sleep(0.2)
-            finally:
-                if connection is not None:
-                    connection.close()
-        self.row.fail("wrong", str(problem).strip())
-        return {}
 
     def look(self, house, journals):
         if self.env.faults:
@@ -170,10 +177,18 @@ def run(env):
         crashes.one()
         if not row.clean:
             break
-    row.note(", ".join("%s %d" % item for item in
-                       sorted(crashes.kinds.items())))
+    row.note(", ".join("%s %d" % item for item in sorted(row.counts.items())))
+    count_faults(crashes.cluster, row)
     return row.done()
 
+
+def count_faults(cluster, row):
+    """Count what happened at fault points, as "point action"."""
+    row.counts.update({"%s %s" % what: times
+                       for what, times in cluster.fired.items()})
+
+
+INDEX2 = "CREATE INDEX idx2 ON tab USING omen (v vector_ip_ops)"
 
 # Passes every fault point, in a session that goes on after errors.
 STEPS = (
@@ -183,7 +198,7 @@ STEPS = (
     "INSERT INTO tab (v) SELECT l2_normalize(v) FROM tab ORDER BY id LIMIT 700",
     "DROP INDEX idx2",
     "SET maintenance_work_mem = '1MB'",
-    "CREATE INDEX idx2 ON tab USING omen (v vector_ip_ops)",
+    INDEX2,
     # The first flush; then there is little left, and VACUUM cuts off the end.
     "INSERT INTO late SELECT a.v FROM tab a, generate_series(1, 3) LIMIT 6000",
     "VACUUM late",
@@ -203,35 +218,46 @@ STEPS = (
     "VACUUM tab",
 )
 
+# The same for rows and slots of several pages; with less than a thousand rows
+# there would be no segment.
+LONG_STEPS = (
+    "DELETE FROM tab WHERE random() < 0.1",
+    "VACUUM tab",
+    "INSERT INTO tab (v) SELECT v FROM sample LIMIT 30",
+    "SELECT omen_compact('idx')",
+    "SET maintenance_work_mem = '1MB'",
+    "INSERT INTO tab (v) SELECT v FROM sample LIMIT 30",
+    "REINDEX INDEX idx",
+)
 
-class Points:
+
+class Points(Survivor):
     """Each fault point in turn."""
 
+    script = STEPS
+    indexes = ("idx", "idx2", "lateidx", "longidx")
+
     def __init__(self, env, row):
-        self.env = env
-        self.row = row
-        self.rng = oracle.seeded(env.seed, "points")
-        self.cluster = env.cluster(
-            "points", "session_preload_libraries = omenvec")
-        self.passed = set()
+        super().__init__(env, row, env.cluster(
+            "points", "session_preload_libraries = omenvec"))
+        self.rng = oracle.seeded(env.seed, row.ident)
         with self.cluster.connect() as connection, \
                 connection.cursor() as cursor:
-            oracle.make_table(cursor, env.method, 1500, self.rng,
-                              ("idx", "idx2"))
-            cursor.execute("CREATE TABLE late (v vector(%d))" % oracle.DIMS)
-            cursor.execute("CREATE INDEX lateidx ON late USING omen (v)")
-            # A row of these takes two pages.
-            cursor.execute("CREATE TABLE long (v vector(3000))")
-            cursor.execute("CREATE INDEX longidx ON long USING omen (v)")
-            cursor.execute("CREATE TABLE sample AS SELECT"
-                           " array_agg(random())::vector(3000) AS v FROM"
-                           " generate_series(1, 6) i,"
-                           " generate_series(1, 3000) GROUP BY i")
+            self.make(cursor)
+
+    def make(self, cursor):
+        oracle.make_table(cursor, self.env.method, 1500, self.rng,
+                          ("idx", "idx2"))
+        cursor.execute("CREATE TABLE late (v vector(%d))" % oracle.DIMS)
+        cursor.execute("CREATE INDEX lateidx ON late USING omen (v)")
+        cursor.execute("CREATE TABLE long (v vector(%d))" % oracle.LONG)
+        cursor.execute("CREATE INDEX longidx ON long USING omen (v)")
+        cursor.execute(oracle.long_rows("sample", 6))
 
     def steps(self):
         """Run the script; what fails fails, and is not tried again."""
         connection = None
-        for step in STEPS:
+        for step in self.script:
             try:
                 if connection is None or connection.closed:
                     if not self.cluster.wait_until_up():
@@ -240,8 +266,8 @@ class Points:
                     connection = self.cluster.connect()
                     with connection.cursor() as cursor:
                         cursor.execute(
-                            "SET omen.pending_limit = 1000;"
-                            " SET statement_timeout = '30s'")
+                            "SET omen.pending_limit = 1000; " +
+                            patience.timeout(30))
                 with connection.cursor() as cursor:
                     cursor.execute(step)
             except psycopg2.Error as error:
@@ -261,58 +287,93 @@ class Points:
         self.cluster.everywhere("omen.fault", "")
         self.cluster.wait_until_up()
         time.sleep(0.1)
-        log = self.cluster.new_log()
-        if 'fault point "%s": %s' % (point, action) in log:
-            self.passed.add((point, action))
-        for line in log.splitlines():
+        for line in self.cluster.new_log().splitlines():
             if re.search("PANIC|TRAP|by signal (?!9)|leak", line):
                 self.row.fail("signals", line)
-        self.look(point, action, nth)
+        before = len(self.row.failures)
+        self.patiently(self.look)
+        if len(self.row.failures) > before:
+            self.row.fail("wrong", "the above after %s:%s:%d" %
+                          (point, action, nth), 0)
         self.row.rounds += 1
 
-    def look(self, *what):
-        with self.cluster.connect() as connection:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT to_regclass('idx2')::text")
-                if cursor.fetchone()[0] is None:
-                    cursor.execute("CREATE INDEX idx2 ON tab USING omen"
-                                   " (v vector_ip_ops)")
-                cursor.execute("SELECT count(*) FROM tab")
-                short = 2500 - cursor.fetchone()[0]
-                if short > 0:
-                    oracle.insert(cursor, self.rng, short)
-                elif short < -2500:
-                    cursor.execute("DELETE FROM tab WHERE random() < 0.6")
-        connection.close()
-        before = len(self.row.failures)
-        connection = self.cluster.connect()
-        for index in ("idx", "idx2", "lateidx", "longidx"):
+    def look(self, connection):
+        self.mend(connection)
+        for index in self.indexes:
             with connection.cursor() as cursor:
                 for finding in self.env.method.findings(cursor, index)[:3]:
                     self.row.fail("wrong", "%s %s" % (index, finding))
-        oracle.compare(connection, self.env.method, self.rng, self.row)
-        oracle.compare(connection, self.env.method, self.rng, self.row, "<#>")
-        connection.close()
-        if len(self.row.failures) > before:
-            self.row.fail("wrong", "the above after %s:%s:%d" % what, 0)
+        self.compare(connection)
+
+    def compare(self, connection):
+        for operator in ("<->", "<#>"):
+            oracle.compare(connection, self.env.method, self.rng, self.row,
+                           operator)
+
+    def mend(self, connection):
+        """Make what failed to be made, and keep the table at its size."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('idx2')::text")
+            if cursor.fetchone()[0] is None:
+                cursor.execute(INDEX2)
+            cursor.execute("SELECT count(*) FROM tab")
+            short = 2500 - cursor.fetchone()[0]
+            if short > 0:
+                oracle.insert(cursor, self.rng, short)
+            elif short < -2500:
+                cursor.execute("DELETE FROM tab WHERE random() < 0.6")
+
+
+class LongPoints(Points):
+    """Each fault point in turn, with rows and slots of several pages."""
+
+    script = LONG_STEPS
+    indexes = ("idx",)
+
+    def make(self, cursor):
+        cursor.execute(oracle.long_rows("sample", 200))
+        cursor.execute(oracle.long_rows("tab", 1100))
+        cursor.execute(self.env.method.create("idx"))
+
+    def compare(self, connection):
+        oracle.compare(connection, self.env.method, self.rng, self.row,
+                       dims=oracle.LONG)
+
+    def mend(self, connection):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM tab")
+            count, = cursor.fetchone()
+            if count < 1050:
+                cursor.execute("INSERT INTO tab (v) SELECT v FROM sample")
+            elif count > 1500:
+                cursor.execute("DELETE FROM tab WHERE random() < 0.2")
 
 
 def run_points(env):
     """A3: an error, and a kill, at each fault point."""
     row = Row("A3", "error and SIGKILL at each fault point")
+    return each_point(env, Points(env, row),
+                      env.choice((1,), (1, 2, 5, 20, 100)), 8)
+
+
+def run_long_points(env):
+    """A3 for rows and slots that take several pages."""
+    row = Row("A3l", "the same, rows and slots of several pages")
+    return each_point(env, LongPoints(env, row), (1, 50), 1)
+
+
+def each_point(env, state, nths, some):
     names = points(env.source)
-    state = Points(env, row)
-    nths = env.choice((1,), (1, 2, 5, 20, 100))
-    actions = env.choice(("error", "kill"), ("error", "kill"))
-    names_now = env.some(names, 8, state.rng)
     tried = set()
-    todo = list(itertools.product(nths, names_now, actions))
+    todo = list(itertools.product(nths, env.some(names, some, state.rng),
+                                  ("error", "kill")))
     state.rng.shuffle(todo)
     for nth, name, action in env.in_time(todo):
         state.one(name, action, nth)
         tried.add((name, action))
-    never = ["%s (%s)" % item for item in sorted(tried - state.passed)]
-    row.note("%d of %d points, in vain: %s" %
-             (len({name for name, _ in tried}), len(names),
-              ", ".join(never) or "none"))
-    return row.done()
+    never = sorted(tried - set(state.cluster.fired))
+    state.row.note("%d of %d points, in vain: %s" % (
+        len({name for name, _ in tried}), len(names),
+        ", ".join("%s (%s)" % item for item in never) or "none"))
+    count_faults(state.cluster, state.row)
+    return state.row.done()

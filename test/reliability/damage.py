@@ -10,6 +10,7 @@ import struct
 import psycopg2
 
 import oracle
+import patience
 from card import Row
 from cluster import NO_WORKERS
 
@@ -19,7 +20,7 @@ TYPES = {1: "meta", 2: "quantizer", 3: "slots", 4: "tids", 5: "directory",
          6: "pending"}
 HEADER = 24
 SPECIAL = PAGE - 16
-TIMEOUT_MS = 10000
+TIMEOUT_S = 10
 
 # What the server may say of a damaged index: that the file or the index is
 # damaged.
@@ -37,15 +38,20 @@ USES = (
     "SELECT count(*) FROM (SELECT id FROM tab ORDER BY v <-> %(q)s"
     " LIMIT 20) s",
     "INSERT INTO tab (v) SELECT v FROM tab LIMIT 20",
-    "DELETE FROM tab WHERE id IN (SELECT id FROM tab LIMIT 100)",
+    "DELETE FROM tab WHERE id IN (SELECT id FROM tab LIMIT %(some)s)",
     "VACUUM tab",
-    "INSERT INTO tab (v) SELECT v FROM tab LIMIT 700",
+    "INSERT INTO tab (v) SELECT v FROM tab LIMIT 7 * %(some)s",
+    "SELECT omen_compact('idx')",
     "SELECT * FROM omen_index_info('idx')",
 )
 
 
 class Victim:
     """A table with an index that is damaged again and again."""
+
+    dims = oracle.DIMS
+    rows = 1500
+    some = 100                  # rows to delete; seven times so many to insert
 
     def __init__(self, env, row, cluster):
         self.env = env
@@ -57,14 +63,17 @@ class Victim:
         os.mkdir(tablespace)
         self.connection = cluster.connect()
         self.run("CREATE TABLESPACE away LOCATION '%s'" % tablespace)
-        self.run("CREATE TABLE tab (id bigserial PRIMARY KEY, v vector(%d))"
-                 % oracle.DIMS)
+        self.fill()
         self.run("ALTER SEQUENCE tab_id_seq RESTART 1000000")
-        with self.connection.cursor() as cursor:
-            oracle.insert(cursor, self.rng, 1500)
-        self.run("CREATE TABLE keep AS SELECT row_number() OVER () AS id, v"
-                 " FROM tab")
         self.run(env.method.create("idx"))
+
+    def fill(self):
+        """Make the table tab, and keep, of which it gets its rows again."""
+        self.run("CREATE TABLE tab (id bigserial PRIMARY KEY, v vector(%d))" %
+                 self.dims)
+        with self.connection.cursor() as cursor:
+            oracle.insert(cursor, self.rng, self.rows)
+        self.run("CREATE TABLE keep AS SELECT * FROM tab")
 
     def run(self, sql, args=None):
         with self.connection.cursor() as cursor:
@@ -77,19 +86,22 @@ class Victim:
         possible.
         """
         self.run("TRUNCATE tab")
-        self.run("INSERT INTO tab SELECT * FROM keep LIMIT 1200")
+        self.run("INSERT INTO tab SELECT * FROM keep LIMIT %d" %
+                 (self.rows * 4 // 5))
         self.run("REINDEX INDEX idx")
         self.run("DELETE FROM tab WHERE id % 17 = 0")
         self.run("VACUUM tab")
         if self.env.faults and sealed:
-            self.run("SET omen.pending_limit = 1000")
             self.run("SET omen.fault = 'store-alloc:error'")
             try:
-                self.run("INSERT INTO tab SELECT id + 10000, v FROM keep")
+                self.run("INSERT INTO tab SELECT id + 10000, v FROM keep"
+                         " LIMIT %d; SELECT omen_compact('idx')" %
+                         (self.rows // 5))
             except psycopg2.Error:
                 pass
-            self.run("RESET omen.fault; RESET omen.pending_limit")
-        self.run("INSERT INTO tab SELECT id + 20000, v FROM keep LIMIT 300")
+            self.run("RESET omen.fault")
+        self.run("INSERT INTO tab SELECT id + 20000, v FROM keep"
+                 " LIMIT %d" % (self.rows // 5))
 
     def move(self):
         """Put the index out of shared buffers; return its file's path."""
@@ -105,7 +117,7 @@ class Victim:
             self.row.fail("hung", "the server did not come back")
             return
         self.connection = self.cluster.connect()
-        self.run("SET statement_timeout = %d" % TIMEOUT_MS)
+        self.run(patience.timeout(TIMEOUT_S))
         for setting in oracle.BY_INDEX:
             self.run("SET " + setting)
 
@@ -125,13 +137,16 @@ class Victim:
                     what, sql, error.pgcode, str(error).strip()))
             return False
 
+    def query(self):
+        return oracle.vector(self.rng, self.dims)
+
     def answers(self, what, limit):
         """Rows that a damaged index gives must be rows, once, in order.
 
         Rows that are missing are no fault here: what a damaged graph does not
         lead to is not found.
         """
-        query = oracle.vector(self.rng)
+        query = self.query()
         try:
             with self.connection.cursor() as cursor:
                 cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -160,6 +175,19 @@ class Victim:
                                ordered=limit is not None)
         if verdict:
             self.row.fail(verdict[0], "%s: %s" % (what, verdict[1]))
+
+
+class LongVictim(Victim):
+    """The same with rows and slots of several pages."""
+
+    dims = oracle.LONG
+    rows = 1300
+    some = 10
+
+    def fill(self):
+        self.run(oracle.long_rows("tab", self.rows))
+        self.run(oracle.long_rows("keep", 0))
+        self.run("INSERT INTO keep SELECT * FROM tab")
 
 
 def page_types(path):
@@ -258,34 +286,48 @@ class Damage:
 def run(env):
     """H1-H9: random damage, then everything that one does with an index."""
     row = Row("H1-H9", "damaged files: used, vacuumed, reindexed")
-    cluster = env.cluster("damage", NO_WORKERS)
-    victim = Victim(env, row, cluster)
+    victim = Victim(env, row, env.cluster("damage", NO_WORKERS))
+    return ill_treat(env, victim, env.numbers(30, 5000))
+
+
+def run_long(env):
+    """The same with rows and slots that take several pages."""
+    row = Row("H1-H9l", "the same of rows and slots of several pages")
+    victim = LongVictim(env, row, env.cluster("long", NO_WORKERS))
+    return ill_treat(env, victim, env.numbers(5, 1000))
+
+
+def ill_treat(env, victim, numbers):
+    row = victim.row
     victim.reconnect()
-    found = 0
-    for _ in env.numbers(30, 5000):
+    for _ in numbers:
         victim.renew(victim.rng.random() < 0.3)
         path = victim.move()
         what = Damage(victim.rng, path).one()
         try:
-            found += bool(victim.run("SELECT * FROM omen_check('idx', true)"))
+            found = bool(victim.run("SELECT * FROM omen_check('idx', true)"))
         except psycopg2.Error as error:
-            found += 1
+            found = True
             if not refused(error):
                 row.fail("hung" if error.pgcode == "57014" else "signals",
                          "%s: omen_check: %s" % (what, error))
                 victim.reconnect()
+        row.counts["found"] += found
         victim.answers(what, None)
         victim.answers(what, 20)
         for use in USES:
-            victim.attempt(what, use, {"q": oracle.vector(victim.rng)})
+            victim.attempt(what, use, {"q": victim.query(),
+                                       "some": victim.some})
         victim.answers(what, 20)
         row.rounds += 1
     victim.run("REINDEX INDEX idx")
-    oracle.examine(victim.connection, env.method, victim.rng, row)
-    for alarm in cluster.alarms(
+    oracle.examine(victim.connection, env.method, victim.rng, row,
+                   dims=victim.dims)
+    for alarm in victim.cluster.alarms(
             allowed="invalid page|could not read block|beyond EOF|wrong order"):
         row.fail("signals", alarm)
-    row.note("omen_check found %.1f %%" % (100 * found / max(1, row.rounds)))
+    row.note("omen_check found %.1f %%" % (
+        100 * row.counts["found"] / max(1, row.rounds)))
     victim.connection.close()
     return row.done()
 
@@ -335,7 +377,7 @@ def run_bytes(env):
     victim.reconnect()
     victim.renew(False)
     path = victim.move()
-    found, tried, missed = {}, {}, {}
+    tried, missed = {}, {}
     places = list(offsets(env, victim, page_types(path)))
     victim.rng.shuffle(places)
     for kind, block, offset in env.in_time(places):
@@ -348,11 +390,12 @@ def run_bytes(env):
         hit = detected(victim)
         poke(path, at, old)
         tried[kind] = tried.get(kind, 0) + 1
-        found[kind] = found.get(kind, 0) + hit
+        row.counts["%s %s" % (kind, "found" if hit else "missed")] += 1
         if not hit:
             missed.setdefault(kind, []).append(offset)
         row.rounds += 1
-    row.note(", ".join("%s %d of %d" % (kind, found[kind], tried[kind])
+    row.note(", ".join("%s %d of %d" % (
+        kind, row.counts[kind + " found"], tried[kind])
                        for kind in sorted(tried)))
     victim.connection.close()
     if env.args.verbose:

@@ -21,6 +21,7 @@ import fuzz
 import memory
 import method
 import mixed
+import patience
 import pause
 import privileges
 import resources
@@ -31,6 +32,7 @@ from cluster import Cluster
 ROWS = {
     "crash": (crash.run, "any"),
     "points": (crash.run_points, "faults"),
+    "longpoints": (crash.run_long_points, "faults"),
     "pause": (pause.run, "faults"),
     "mixed": (mixed.run, "any"),
     "churn": (mixed.churn, "any"),
@@ -42,8 +44,12 @@ ROWS = {
     "fuzz": (fuzz.run, "any"),
     "privileges": (privileges.run, "omen"),
     "damage": (damage.run, "omen"),
+    "longdamage": (damage.run_long, "omen"),
     "bytes": (damage.run_bytes, "omen"),
 }
+
+# Rows that take half a minute to begin with are not for the short form.
+SLOW = ("longpoints", "longdamage")
 
 
 class Env:
@@ -132,6 +138,9 @@ def arguments():
     parser.add_argument("--faults", action="store_true",
                         help="the build has fault points")
     parser.add_argument("--commit", default="")
+    parser.add_argument("--patience", type=float, default=1,
+                        help="how many times the limits to wait")
+    parser.add_argument("--results", help="a file to add the rows to")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--keep", action="store_true",
                         help="keep the clusters of a row that failed")
@@ -141,7 +150,8 @@ def arguments():
 
 
 def chosen(args):
-    names = args.rows.split(",") if args.rows else list(ROWS)
+    names = args.rows.split(",") if args.rows else [
+        name for name in ROWS if args.form == "long" or name not in SLOW]
     for name in names:
         run, needs = ROWS[name]
         if needs == "omen" and args.am != "omen":
@@ -161,13 +171,15 @@ def quiet():
 def main():
     args = arguments()
     quiet()
+    patience.factor = args.patience
     work = tempfile.mkdtemp(prefix="omenvec-rel.")
     version = subprocess.run([os.path.join(args.bindir, "postgres"),
                               "--version"], stdout=subprocess.PIPE,
                              text=True).stdout.strip()
     env = Env(args, work)
     report = card.Card(args.am, args.form, args.seed, version,
-                       args.commit or card.commit_of(env.source))
+                       args.commit or card.commit_of(env.source),
+                       args.results)
     print(report.head)
     print(report.heading())
     try:

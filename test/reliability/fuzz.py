@@ -5,6 +5,7 @@ import struct
 import psycopg2
 
 import oracle
+import patience
 from card import Row
 
 SIGNATURE = b"PGCOPY\n\377\r\n\0" + struct.pack(">II", 0, 0)
@@ -59,17 +60,16 @@ class Fuzz:
         self.rng = oracle.seeded(env.seed, "fuzz")
         self.cluster = env.cluster("fuzz")
         self.connection = self.cluster.connect()
-        self.accepted = self.refused = 0
 
     def attempt(self, what, action):
         """Do something; True if it was accepted."""
         try:
             with self.connection.cursor() as cursor:
                 action(cursor)
-            self.accepted += 1
+            self.row.counts["accepted"] += 1
             return True
         except psycopg2.Error as error:
-            self.refused += 1
+            self.row.counts["refused"] += 1
             if error.pgcode == "57014":
                 self.row.fail("hung", what)
             elif error.pgcode is None:
@@ -203,13 +203,13 @@ def run(env):
     row = Row("G2-G5", "mutated binary and text input, casts, functions")
     fuzz = Fuzz(env, row)
     fuzz.attempt("timeout", lambda cursor: cursor.execute(
-        "SET statement_timeout = '20s'"))
+        patience.timeout(20)))
     rounds = env.rounds(800, 100000)
     fuzz.binary(rounds)
     fuzz.text(rounds)
     number = fuzz.functions(rounds)
     for alarm in fuzz.cluster.alarms():
         row.fail("signals", alarm)
-    row.note("%d accepted, %d refused, %d functions" %
-             (fuzz.accepted, fuzz.refused, number))
+    row.note("%(accepted)d accepted, %(refused)d refused, " % row.counts +
+             "%d functions" % number)
     return row.done()

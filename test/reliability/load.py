@@ -6,6 +6,7 @@ import time
 import psycopg2
 
 import oracle
+import patience
 
 
 class Journal(threading.Thread):
@@ -189,6 +190,7 @@ def finish(threads, row, seconds=60):
     """Tell clients to end, and wait; who does not end hangs."""
     for thread in threads:
         thread.wanted = False
+    seconds = patience.limit(seconds)
     end = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.1, end - time.monotonic()))

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import oracle
+import patience
 from card import Row
 
 # Scripts for pgbench, and how often each is chosen.
@@ -118,12 +119,11 @@ def after(env, cluster, rng, row):
             ("temporary files", "SELECT name FROM pg_ls_tmpdir()"),
             ("advisory or page locks", "SELECT locktype FROM pg_locks WHERE"
              " locktype IN ('page', 'advisory', 'extend')"),):
-        left = cluster.run(sql)
-        for _ in range(100):
+        # Autovacuum, or a worker, may have to come to its end.
+        for _ in patience.attempts(10, 0.1):
+            left = cluster.run(sql)
             if not left:
                 break
-            time.sleep(0.1)     # autovacuum, or a worker, comes to its end
-            left = cluster.run(sql)
         if left:
             row.fail("wrong", "%s are left: %s" % (what, left[:3]))
     connection = cluster.connect()

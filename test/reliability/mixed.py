@@ -181,11 +181,14 @@ def run(env):
     for alarm in cluster.alarms():
         row.fail("signals", alarm)
     row.rounds = len(shares)
-    row.note("%d statements' batches, %d vacuums, %d rebuilds, "
+    row.counts.update({
+        "batches": sum(thread.times for thread in threads[:3]),
+        "vacuums": threads[3].times,
+        "rebuilds": threads[-1].times if env.option("rebuild", True) else 0})
+    row.note("%(batches)d statements' batches, %(vacuums)d vacuums,"
+             " %(rebuilds)d rebuilds, " % row.counts +
              "share found mean %.4f, least %.4f" %
-             (sum(t.times for t in threads[:3]), threads[3].times,
-              threads[-1].times if env.option("rebuild", True) else 0,
-              sum(shares) / max(1, len(shares)), min(shares, default=0)))
+             (sum(shares) / max(1, len(shares)), min(shares, default=0)))
     connection.close()
     return row.done()
 
@@ -213,7 +216,6 @@ def churn(env):
         oracle.make_table(cursor, method, 50, rng)
     connection = cluster.connect()
     end = time.monotonic() + env.seconds(4, 300)
-    batches = vacuums = 0
     while time.monotonic() < end and row.clean:
         threads = [load.Repeat(cluster, churner(method, oracle.seeded(
             env.seed, "churn", row.rounds, i)), EXPECTED) for i in range(6)]
@@ -222,14 +224,14 @@ def churn(env):
             thread.start()
         time.sleep(min(2, max(0.5, end - time.monotonic())))
         load.finish(threads, row)
-        batches += sum(thread.times for thread in threads[:-1])
-        vacuums += threads[-1].times
+        row.counts["batches"] += sum(thread.times for thread in threads[:-1])
+        row.counts["vacuums"] += threads[-1].times
         vacuumer(connection)
         oracle.examine(connection, method, rng, row)
         row.rounds += 1
     for alarm in cluster.alarms():
         row.fail("signals", alarm)
-    row.note("%d batches of 20 inserts and deletes, %d vacuums" %
-             (batches, vacuums))
+    row.note("%(batches)d batches of 20 inserts and deletes,"
+             " %(vacuums)d vacuums" % row.counts)
     connection.close()
     return row.done()

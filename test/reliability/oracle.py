@@ -3,6 +3,9 @@ import random
 
 DIMS = 8
 
+# With so many, a pending row takes four pages, and a slot of a segment two.
+LONG = 7000
+
 EXACT = ["enable_seqscan = on", "enable_indexscan = off",
          "enable_bitmapscan = off", "enable_sort = on"]
 BY_INDEX = ["enable_seqscan = off", "enable_indexscan = on",
@@ -23,6 +26,15 @@ def make_table(cursor, method, rows, rng, indexes=("idx",), unlogged=False):
     insert(cursor, rng, rows)
     for index, opclass in zip(indexes, ("vector_l2_ops", "vector_ip_ops")):
         cursor.execute(method.create(index, opclass=opclass))
+
+
+def long_rows(table, rows):
+    """Return statements that make a table of rows with many dimensions."""
+    return ("CREATE TABLE %s (id bigserial PRIMARY KEY, v vector(%d));"
+            " ALTER TABLE %s ALTER v SET STORAGE EXTERNAL;"
+            " INSERT INTO %s (v) SELECT array_agg(random())"
+            " FROM generate_series(1, %d) i, generate_series(1, %d)"
+            " GROUP BY i" % (table, LONG, table, table, rows, LONG))
 
 
 def insert(cursor, rng, rows, first=None):
@@ -69,12 +81,12 @@ def judge(method, found, expected, ordered):
     return None
 
 
-def compare(connection, method, rng, row, operator="<->"):
+def compare(connection, method, rng, row, operator="<->", dims=DIMS):
     """All rows by the index and by the table, in one snapshot.
 
     Returns the share of rows that the index found.
     """
-    query = vector(rng)
+    query = vector(rng, dims)
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         try:
@@ -90,12 +102,12 @@ def compare(connection, method, rng, row, operator="<->"):
     return len(found) / max(1, len(expected))
 
 
-def examine(connection, method, rng, row, index="idx"):
+def examine(connection, method, rng, row, index="idx", dims=DIMS):
     """The method's checker, and the index against the table."""
     with connection.cursor() as cursor:
         for finding in method.findings(cursor, index)[:5]:
             row.fail("wrong", "omen_check: %s" % (finding,))
-    return compare(connection, method, rng, row)
+    return compare(connection, method, rng, row, dims=dims)
 
 
 def seeded(seed, *what):

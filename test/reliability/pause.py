@@ -1,12 +1,12 @@
 """Exact interleavings (C6): one session pauses at a fault point, others go on."""
 import os
 import threading
-import time
 
 import psycopg2
 
 import crash
 import oracle
+import patience
 from card import Row
 from cancel import Statement
 from cluster import NO_WORKERS
@@ -34,7 +34,6 @@ class Pause:
         # What is freed becomes garbage at once.
         self.cluster = env.cluster("pause", NO_WORKERS, {"MALLOC_PERTURB_": "165"})
         self.file = os.path.join(self.cluster.data, WAIT_FILE)
-        self.done = 0
         tablespace = os.path.join(self.cluster.dir, "away")
         os.mkdir(tablespace)
         self.cluster.run("CREATE TABLESPACE away LOCATION '%s'" % tablespace)
@@ -45,7 +44,7 @@ class Pause:
 
     def paused(self, statement):
         """Wait until the statement pauses; False if it ends without."""
-        for _ in range(3000):
+        for _ in patience.attempts(30):
             if not statement.is_alive():
                 return False
             state = self.cluster.run(
@@ -54,7 +53,6 @@ class Pause:
                 (statement.pid, statement.pid))
             if ("Extension",) in state:
                 return True
-            time.sleep(0.01)
         self.row.fail("hung", statement.sql)
         return False
 
@@ -78,7 +76,7 @@ class Pause:
                                        self.row)):
             try:
                 action()
-                self.done += 1
+                self.row.counts["others' statements"] += 1
             except psycopg2.Error as error:
                 if error.pgcode != "57014":
                     self.row.fail("wrong", str(error).strip())
@@ -107,9 +105,9 @@ class Pause:
                 others.join(1.5)
         finally:
             os.unlink(self.file)
-        statement.join(30)
+        statement.join(patience.limit(30))
         if hit:
-            others.join(30)
+            others.join(patience.limit(30))
             if others.is_alive():
                 self.row.fail("hung", "others, with %s at %s" % (name, point))
         if statement.is_alive():
@@ -136,13 +134,10 @@ def run(env):
     pause = Pause(env, row)
     names = crash.points(env.source)
     names = env.some(names, 6, pause.rng)
-    hits = 0
     for point in names:
         for name in sorted(PAUSED):
             for nth in env.choice((pause.rng.choice((1, 7)),), (1, 7)):
-                hit = pause.one(point, name, nth)
-                hits += hit
-                row.rounds += hit
+                row.rounds += pause.one(point, name, nth)
     temporary = pause.cluster.run(
         "SELECT count(*) FROM pg_ls_tmpdir((SELECT oid FROM pg_tablespace"
         " WHERE spcname = 'away'))")[0][0]
@@ -150,5 +145,7 @@ def run(env):
         row.fail("wrong", "%d temporary files are left" % temporary)
     for alarm in pause.cluster.alarms():
         row.fail("signals", alarm)
-    row.note("%d pauses, %d statements of others came through" % (hits, pause.done))
+    row.note("%d statements of others came through" %
+             row.counts["others' statements"])
+    crash.count_faults(pause.cluster, row)
     return row.done()

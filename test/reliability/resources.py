@@ -139,7 +139,6 @@ def run(env):
     """D1-D7: each call of a kind fails in turn, in each kind of statement."""
     row = Row("D1-D7", "memory, disk space and I/O fail, call by call")
     sufferer = Sufferer(env, row)
-    fired = {}
     for what, error, name in kinds():
         for step in STEPS:
             last = env.choice(200, 2000)
@@ -150,7 +149,7 @@ def run(env):
                 hit = sufferer.one(step, what, error, nth, memory)
                 row.rounds += 1
                 tried += 1
-                fired[name] = fired.get(name, 0) + hit
+                row.counts[name] += hit
                 if not hit:
                     break
                 nth += 1 + sufferer.rng.randrange(env.choice(
@@ -159,7 +158,8 @@ def run(env):
     limits(sufferer, row)
     for alarm in sufferer.cluster.alarms(allowed="could not read block"):
         row.fail("signals", alarm)
-    row.note("failed: " + ", ".join("%s %d" % item for item in fired.items()))
+    row.note("failed: " + ", ".join("%s %d" % item for item in
+                                     row.counts.items()))
     return row.done()
 
 

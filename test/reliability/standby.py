@@ -8,6 +8,7 @@ import psycopg2
 import load
 import mixed
 import oracle
+import patience
 from card import Row
 
 PAGE = 8192
@@ -37,15 +38,13 @@ STEPS = (
 def replayed(primary, standby, seconds=60):
     """Wait until the standby has what the primary has; False if it never."""
     target, = primary.run("SELECT pg_current_wal_lsn()")[0]
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    for _ in patience.attempts(seconds, 0.05):
         try:
             if standby.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn",
                            (target,))[0][0]:
                 return True
         except psycopg2.Error:
             return False
-        time.sleep(0.05)
     return False
 
 
@@ -105,7 +104,6 @@ def run(env):
     standby = env.another("standby", "max_standby_streaming_delay = 10s\n"
                           "hot_standby = on")
     standby.copy_of(primary).start()
-    asked = 0
     for number in range(env.choice(2, 20)):
         threads = mixed.start_load(primary, env.method, "%s %d" % (
             env.seed, number), row)
@@ -114,7 +112,7 @@ def run(env):
         while time.monotonic() < end:
             try:
                 oracle.compare(connection, env.method, rng, row)
-                asked += 1
+                row.counts["compared"] += 1
             except psycopg2.Error as error:
                 # The heap's conflicts with recovery are core's.
                 if error.pgcode not in ("40001", "57014"):
@@ -135,7 +133,8 @@ def run(env):
     for cluster in (primary, standby):
         for alarm in cluster.alarms():
             row.fail("signals", alarm)
-    row.note("%d comparisons on the standby during replay" % asked)
+    row.note("%d comparisons on the standby during replay" %
+             row.counts["compared"])
     return row.done()
 
 
@@ -181,10 +180,9 @@ def run_pitr(env):
     primary.run("SELECT pg_switch_wal()")
     for number in env.numbers(2, 100):
         cluster = recover_to(env, primary, backup, rng.choice(known), number)
-        for _ in range(200):
+        for _ in patience.attempts(10, 0.05):
             if not cluster.run("SELECT pg_is_in_recovery()")[0][0]:
                 break
-            time.sleep(0.05)
         connection = cluster.connect()
         oracle.examine(connection, env.method, rng, row)
         connection.close()

@@ -29,11 +29,11 @@ SET maintenance_work_mem = '1MB';
 CREATE INDEX tp_small ON tp USING omen (v);
 RESET maintenance_work_mem;
 CHECKPOINT;
-SELECT same_length, pages > 2000 AS pages, different FROM differences('tp_0', 'tp_1');
-SELECT same_length, pages > 2000 AS pages, different FROM differences('tp_0', 'tp_2');
-SELECT same_length, pages > 2000 AS pages, different FROM differences('tp_0', 'tp_4');
-SELECT same_length, pages > 2000 AS pages, different FROM differences('tp_0', 'tp_8');
-SELECT same_length, pages > 2000 AS pages, different FROM differences('tp_0', 'tp_small');
+SELECT same_length, pages > 1500 AS pages, different FROM differences('tp_0', 'tp_1');
+SELECT same_length, pages > 1500 AS pages, different FROM differences('tp_0', 'tp_2');
+SELECT same_length, pages > 1500 AS pages, different FROM differences('tp_0', 'tp_4');
+SELECT same_length, pages > 1500 AS pages, different FROM differences('tp_0', 'tp_8');
+SELECT same_length, pages > 1500 AS pages, different FROM differences('tp_0', 'tp_small');
 SELECT omen_check('tp_8');
 DROP INDEX tp_1, tp_2, tp_4, tp_8, tp_small;
 

@@ -967,17 +967,11 @@ om_load_slot(OmenCheck *check, uint32 node, char *slot, Size size)
 
 /* The factors of an edge, by the formulas in src/README. */
 static void
-om_expected_factors(int32 rr, int32 s1, int32 us, float excess, float *t,
-					uint16 *a)
+om_expected_factors(int32 rr, int32 s1, int32 us, float excess, uint16 *t,
+					uint8 *a)
 {
-	float		factor = 0;
-
-	if (s1 > 0)
-		factor = Max(-4.0f * rr / s1, -60000.0f);
-	omen_kernels_scalar.float_to_half(1, &factor, a);
-	omen_kernels_scalar.half_to_float(1, a, &factor);
-	*t = rr - factor * us / 2;
-	*t += excess;
+	*a = OmenCodeEdgeA(s1 > 0 ? -4.0f * rr / s1 : 0);
+	*t = OmenCodeEdgeT(rr - OmenEdgeA(*a) * us / 2 + excess);
 }
 
 /*
@@ -988,13 +982,13 @@ om_expected_factors(int32 rr, int32 s1, int32 us, float excess, float *t,
 static bool
 om_compare_edges(OmenCheck *check, const int8 *u, float u_excess,
 				 const uint32 *nodes, int n, const uint8 *edges,
-				 const float *t, const uint16 *a, bool *right)
+				 const uint16 *t, const uint8 *a, bool *right)
 {
 	const OmenFrozen *frozen = &check->meta.frozen;
 	Size		size = OMEN_BLOCK_BYTES(frozen->edge_dims);
 	Size		loaded = check->layout.code_offset + frozen->width;
-	float		expected_t[OMEN_LANES] = {0};
-	uint16		expected_a[OMEN_LANES] = {0};
+	uint16		expected_t[OMEN_LANES] = {0};
+	uint8		expected_a[OMEN_LANES] = {0};
 	int32		rr[OMEN_LANES];
 	int32		s1[OMEN_LANES];
 	int32		us[OMEN_LANES];
@@ -1108,8 +1102,8 @@ om_compare_entries(OmenCheck *check, char *block, uint32 n, bool *right)
 	if (check->meta.frozen.metric != OMEN_METRIC_L1)
 		return om_compare_edges(check, check->mean, 0, nodes, n,
 								(uint8 *) block + layout->entry_edges_offset,
-								(float *) (block + layout->entry_t_offset),
-								(uint16 *) (block + layout->entry_a_offset),
+								(uint16 *) (block + layout->entry_t_offset),
+								(uint8 *) block + layout->entry_a_offset,
 								right);
 	if (!om_load_slot(check, nodes[0], check->neighbor,
 					  layout->code_offset + layout->entry_width))

@@ -47,7 +47,7 @@ om_wanted_edge_dims(uint32 width)
 {
 	if (width <= 256)
 		return width;
-	if (width <= 448)
+	if (width <= 1024)
 		return 224;
 	return 384;
 }
@@ -77,8 +77,8 @@ om_slot_size(uint32 width, uint32 edge_dims, uint32 degree)
 		return TYPEALIGN(4, sizeof(OmenSlotHead) + width +
 						 lanes * sizeof(uint32));
 	return TYPEALIGN(4, sizeof(OmenSlotHead) + width +
-					 lanes * (sizeof(uint32) + sizeof(float) +
-							  sizeof(uint16)) +
+					 lanes * (sizeof(uint32) + sizeof(uint16) +
+							  sizeof(uint8)) +
 					 lanes / OMEN_LANES * OMEN_BLOCK_BYTES(edge_dims));
 }
 
@@ -144,11 +144,11 @@ om_lay_out_entries(const OmenFrozen *frozen, OmenLayout *layout)
 		layout->entries_per_block = OMEN_LANES;
 		layout->entry_t_offset = OMEN_LANES * sizeof(uint32);
 		layout->entry_edges_offset = layout->entry_t_offset +
-			OMEN_LANES * sizeof(float);
+			OMEN_LANES * sizeof(uint16);
 		layout->entry_a_offset = layout->entry_edges_offset +
 			OMEN_BLOCK_BYTES(frozen->edge_dims);
 		layout->entry_block_size = layout->entry_a_offset +
-			OMEN_LANES * sizeof(uint16);
+			OMEN_LANES * sizeof(uint8);
 	}
 	layout->entry_blocks_per_page = OMEN_PAGE_ROOM / layout->entry_block_size;
 }
@@ -184,7 +184,7 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 	layout->code_offset = sizeof(OmenSlotHead);
 	layout->neighbors_offset = layout->code_offset + frozen->width;
 	layout->t_offset = layout->neighbors_offset + lanes * sizeof(uint32);
-	layout->edges_offset = layout->t_offset + lanes * sizeof(float);
+	layout->edges_offset = layout->t_offset + lanes * sizeof(uint16);
 	layout->a_offset = layout->edges_offset + edges;
 	layout->slot_size = om_slot_size(frozen->width, frozen->edge_dims,
 									 frozen->degree);

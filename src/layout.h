@@ -119,11 +119,11 @@ OmenPageGetSlot(const OmenLayout *layout, Page page, uint32 node)
 #define OmenSlotNeighbors(layout, slot) \
 	((uint32 *) ((slot) + (layout)->neighbors_offset))
 #define OmenSlotT(layout, slot) \
-	((float *) ((slot) + (layout)->t_offset))
+	((uint16 *) ((slot) + (layout)->t_offset))
 #define OmenSlotEdges(layout, slot) \
 	((uint8 *) ((slot) + (layout)->edges_offset))
 #define OmenSlotA(layout, slot) \
-	((uint16 *) ((slot) + (layout)->a_offset))
+	((uint8 *) ((slot) + (layout)->a_offset))
 
 static inline OmenTid *
 OmenPageGetTid(Page page, uint32 position)

@@ -731,17 +731,13 @@ OmenLowerBound(const OmenQuantizer *quantizer, const OmenQuery *query,
  */
 void
 OmenEdgeFactors(int n, const int32 *rr, const int32 *s1, const int32 *us,
-				float *t, uint16 *a)
+				const float *excess, uint16 *t, uint8 *a)
 {
-	float		factors[OMEN_LANES] = {0};
 	int			i;
 
-	/* The product with a half float must stay finite. */
 	for (i = 0; i < n; i++)
-		factors[i] = s1[i] > 0 ?
-			Max(-4.0f * rr[i] / s1[i], -60000.0f) : 0;
-	omen_kernels->float_to_half(n, factors, a);
-	omen_kernels->half_to_float(n, a, factors);
-	for (i = 0; i < n; i++)
-		t[i] = rr[i] - factors[i] * us[i] / 2;
+	{
+		a[i] = OmenCodeEdgeA(s1[i] > 0 ? -4.0f * rr[i] / s1[i] : 0);
+		t[i] = OmenCodeEdgeT(rr[i] - OmenEdgeA(a[i]) * us[i] / 2 + excess[i]);
+	}
 }

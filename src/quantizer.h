@@ -145,11 +145,13 @@ extern double OmenLowerBound(const OmenQuantizer *quantizer,
 							 const int8 *code, const OmenCodeInfo *info);
 
 /*
- * Factors t and a of the n edges of a block, OMEN_LANES at most, from the
- * integers that encode_block gives; see "Edge codes" in src/README.
+ * Factors t and a of the n edges of a block, as they are on pages, from the
+ * integers that encode_block gives, and what is to be added to the squared
+ * distances, "excess"; see "Edge codes" in src/README.
  */
 extern void OmenEdgeFactors(int n, const int32 *rr, const int32 *s1,
-							const int32 *us, float *t, uint16 *a);
+							const int32 *us, const float *excess,
+							uint16 *t, uint8 *a);
 
 /*
  * quantizer_l1.c: the parts of the above that L1 distance needs.

@@ -527,8 +527,8 @@ om_estimate_entries(const OmenSearch *search, const OmenCache *cache,
 {
 	const OmenLayout *layout = &cache->layout;
 	const OmenQuery *query = search->query;
-	const float *t = (const float *) (block + layout->entry_t_offset);
-	const uint16 *a = (const uint16 *) (block + layout->entry_a_offset);
+	const uint16 *t = (const uint16 *) (block + layout->entry_t_offset);
+	const uint8 *a = (const uint8 *) block + layout->entry_a_offset;
 
 	if (query->l1)
 	{

@@ -174,21 +174,21 @@ om_node_code(const OmenWriter *writer, uint32 node)
  */
 static void
 om_encode_edges(OmenWriter *writer, const int8 *u, float u_excess,
-				const uint32 *nodes, int n, uint8 *edges, float *t, uint16 *a)
+				const uint32 *nodes, int n, uint8 *edges, uint16 *t, uint8 *a)
 {
+	bool		ip = writer->frozen->metric == OMEN_METRIC_IP;
+	float		excess[OMEN_LANES];
 	int			j;
 
 	for (j = 0; j < n; j++)
+	{
 		writer->codes[j] = om_node_code(writer, nodes[j]);
+		excess[j] = ip ? u_excess - writer->rows->infos[nodes[j]].excess : 0;
+	}
 	omen_kernels->encode_block(writer->frozen->width,
 							   writer->frozen->edge_dims, u, writer->codes, n,
 							   edges, writer->rr, writer->s1, writer->us);
-	OmenEdgeFactors(n, writer->rr, writer->s1, writer->us, t, a);
-	if (writer->frozen->metric != OMEN_METRIC_IP)
-		return;
-	for (j = 0; j < n; j++)
-		t[j] += u_excess -
-			writer->rows->infos[nodes[j]].excess;
+	OmenEdgeFactors(n, writer->rr, writer->s1, writer->us, excess, t, a);
 }
 
 /* The codes of a node's neighbors will be wanted soon. */
@@ -354,8 +354,8 @@ om_fill_entries(OmenWriter *writer, char *block, const int8 *mean,
 	else
 		om_encode_edges(writer, mean, 0, nodes, n,
 						(uint8 *) block + layout->entry_edges_offset,
-						(float *) (block + layout->entry_t_offset),
-						(uint16 *) (block + layout->entry_a_offset));
+						(uint16 *) (block + layout->entry_t_offset),
+						(uint8 *) block + layout->entry_a_offset);
 }
 
 static void

@@ -168,14 +168,14 @@ om_quantize(int width, const float *x, float inv_step, int8_t *code,
  * Nothing is fused here, so the bits are those of the scalar kernel.
  */
 OM_INLINE om_floats
-om_estimates(om_ints dot, const float *t, const uint16_t *a, float y,
+om_estimates(om_ints dot, const uint16_t *t, const uint8_t *a, float y,
 			 float scale, float shift)
 {
-	om_floats	base = om_add(om_splat(y), om_load(t));
+	om_floats	base = om_add(om_splat(y), om_load_edge_t(t));
 	om_floats	slope = om_sub(om_mul(om_splat(scale), om_to_floats(dot)),
 							   om_splat(shift));
 
-	return om_add(base, om_mul(om_load_half(a), slope));
+	return om_add(base, om_mul(om_load_edge_a(a), slope));
 }
 
 /*

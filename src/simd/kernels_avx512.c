@@ -225,7 +225,7 @@ om_dots(int c, const uint8_t *block, const int8_t *query)
 
 static uint32_t
 om_estimate_block(int c, const uint8_t *block, const int8_t *query,
-				  const float *t, const uint16_t *a, float y, float scale,
+				  const uint16_t *t, const uint8_t *a, float y, float scale,
 				  float shift, float limit, float *est)
 {
 	__m512		v = om_estimates(om_dots(c, block, query), t, a, y, scale,

@@ -194,7 +194,7 @@ om_add_rows(int32x4_t *dots, int rows, const uint8_t *row,
 
 static uint32_t
 om_estimate_block(int c, const uint8_t *block, const int8_t *query,
-				  const float *t, const uint16_t *a, float y, float scale,
+				  const uint16_t *t, const uint8_t *a, float y, float scale,
 				  float shift, float limit, float *est)
 {
 	const uint32x4_t bits = {1, 2, 4, 8};

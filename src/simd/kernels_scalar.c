@@ -351,7 +351,7 @@ om_encode_block(int width, int c, const int8_t *u, const int8_t *const *x,
 
 static uint32_t
 om_estimate_block(int c, const uint8_t *block, const int8_t *query,
-				  const float *t, const uint16_t *a, float y, float scale,
+				  const uint16_t *t, const uint8_t *a, float y, float scale,
 				  float shift, float limit, float *est)
 {
 	uint32_t	below = 0;
@@ -365,8 +365,8 @@ om_estimate_block(int c, const uint8_t *block, const int8_t *query,
 			if (block[om_block_byte(i, lane)] >> om_block_bit(i) & 1)
 				dot += query[i];
 		}
-		est[lane] = (y + t[lane]) +
-			om_from_half(a[lane]) * (scale * (float) dot - shift);
+		est[lane] = (y + OmenEdgeT(t[lane])) +
+			OmenEdgeA(a[lane]) * (scale * (float) dot - shift);
 		if (est[lane] < limit)
 			below |= UINT32_C(1) << lane;
 	}

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum OmenSimdLevel
 {
@@ -44,6 +45,65 @@ typedef enum OmenSimdLevel
 
 /* Bytes of one block of edge codes of c dimensions (c % 32 == 0). */
 #define OMEN_BLOCK_BYTES(c) ((size_t) (c) / 8 * OMEN_LANES)
+
+/*
+ * The factors t and a of an edge (see estimate_block), made short: an edge
+ * code of some hundred bits errs by several percent, and a by no more than 3
+ * percent, t by no more than .2 percent.  t is the upper half of a float.  a,
+ * which is negative, is a float's lower bits of exponent and upper ones of
+ * mantissa: -4 * 2^(code / 16) * (1 + code % 16 / 16), with both divisions of
+ * integers.
+ */
+#define OMEN_EDGE_T_SHIFT	16
+#define OMEN_EDGE_A_SHIFT	19
+#define OMEN_EDGE_A_ZERO	UINT32_C(0xC0800000)	/* code 0: -4 */
+
+static inline float
+OmenEdgeT(uint16_t code)
+{
+	uint32_t	bits = (uint32_t) code << OMEN_EDGE_T_SHIFT;
+	float		t;
+
+	memcpy(&t, &bits, sizeof(t));
+	return t;
+}
+
+static inline float
+OmenEdgeA(uint8_t code)
+{
+	uint32_t	bits = (uint32_t) code << OMEN_EDGE_A_SHIFT;
+	float		a;
+
+	bits += OMEN_EDGE_A_ZERO;
+	memcpy(&a, &bits, sizeof(a));
+	return a;
+}
+
+/* The nearest code of t; of two, the one that is larger in magnitude. */
+static inline uint16_t
+OmenCodeEdgeT(float t)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &t, sizeof(bits));
+	return (bits + (UINT32_C(1) << (OMEN_EDGE_T_SHIFT - 1))) >>
+		OMEN_EDGE_T_SHIFT;
+}
+
+/* The same for a; what is beyond the range of codes gets the nearest one. */
+static inline uint8_t
+OmenCodeEdgeA(float a)
+{
+	uint32_t	bits;
+
+	if (!(a < OmenEdgeA(0)))
+		return 0;
+	if (a <= OmenEdgeA(UINT8_MAX))
+		return UINT8_MAX;
+	memcpy(&bits, &a, sizeof(bits));
+	return (bits - OMEN_EDGE_A_ZERO +
+			(UINT32_C(1) << (OMEN_EDGE_A_SHIFT - 1))) >> OMEN_EDGE_A_SHIFT;
+}
 
 /*
  * A random rotation of vectors of "width" floats: rounds of sign flips, each
@@ -151,13 +211,13 @@ typedef struct OmenKernels
 	 * Estimate the distances of the 16 lanes of a block to a query.
 	 *
 	 * dot[j] = sum over i < c with the lane's bit set of query[i];
-	 * est[j] = (y + t[j]) + half_to_float(a[j]) * (scale * (float) dot[j] -
-	 * shift), evaluated in this order without fused operations.  Returns the
-	 * mask of lanes with est[j] < limit.  |query[i]| <= 127.
+	 * est[j] = (y + OmenEdgeT(t[j])) + OmenEdgeA(a[j]) * (scale * (float)
+	 * dot[j] - shift), evaluated in this order without fused operations.
+	 * Returns the mask of lanes with est[j] < limit.  |query[i]| <= 127.
 	 */
 	uint32_t	(*estimate_block) (int c, const uint8_t *block,
-								   const int8_t *query, const float *t,
-								   const uint16_t *a, float y, float scale,
+								   const int8_t *query, const uint16_t *t,
+								   const uint8_t *a, float y, float scale,
 								   float shift, float limit, float *est);
 } OmenKernels;
 

@@ -69,6 +69,25 @@ om_load_half(const uint16_t *x)
 	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) x));
 }
 
+/* Factors of edges: OmenEdgeT, OmenEdgeA. */
+OM_INLINE om_floats
+om_load_edge_t(const uint16_t *t)
+{
+	om_ints		v = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *) t));
+
+	return _mm256_castsi256_ps(_mm256_slli_epi32(v, OMEN_EDGE_T_SHIFT));
+}
+
+OM_INLINE om_floats
+om_load_edge_a(const uint8_t *a)
+{
+	om_ints		v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) a));
+
+	v = _mm256_add_epi32(_mm256_slli_epi32(v, OMEN_EDGE_A_SHIFT),
+						 _mm256_set1_epi32((int) OMEN_EDGE_A_ZERO));
+	return _mm256_castsi256_ps(v);
+}
+
 OM_INLINE void
 om_store_half(uint16_t *x, om_floats v)
 {

@@ -62,6 +62,26 @@ om_load_half(const uint16_t *x)
 	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) x));
 }
 
+/* Factors of edges: OmenEdgeT, OmenEdgeA. */
+OM_INLINE om_floats
+om_load_edge_t(const uint16_t *t)
+{
+	__m256i		codes = _mm256_loadu_si256((const __m256i *) t);
+
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(codes),
+												 OMEN_EDGE_T_SHIFT));
+}
+
+OM_INLINE om_floats
+om_load_edge_a(const uint8_t *a)
+{
+	om_ints		v = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *) a));
+
+	v = _mm512_add_epi32(_mm512_slli_epi32(v, OMEN_EDGE_A_SHIFT),
+						 _mm512_set1_epi32((int) OMEN_EDGE_A_ZERO));
+	return _mm512_castsi512_ps(v);
+}
+
 OM_INLINE void
 om_store_half(uint16_t *x, om_floats v)
 {

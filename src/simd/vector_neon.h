@@ -61,6 +61,28 @@ om_load_half(const uint16_t *x)
 	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x)));
 }
 
+/* Factors of edges: OmenEdgeT, OmenEdgeA. */
+OM_INLINE om_floats
+om_load_edge_t(const uint16_t *t)
+{
+	uint32x4_t	v = vshll_n_u16(vld1_u16(t), OMEN_EDGE_T_SHIFT);
+
+	return vreinterpretq_f32_u32(v);
+}
+
+OM_INLINE om_floats
+om_load_edge_a(const uint8_t *a)
+{
+	uint32_t	codes;
+	uint32x4_t	v;
+
+	memcpy(&codes, a, sizeof(codes));
+	v = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(codes))));
+	v = vaddq_u32(vshlq_n_u32(v, OMEN_EDGE_A_SHIFT),
+				  vdupq_n_u32(OMEN_EDGE_A_ZERO));
+	return vreinterpretq_f32_u32(v);
+}
+
 OM_INLINE void
 om_store_half(uint16_t *x, om_floats v)
 {

@@ -892,8 +892,8 @@ typedef struct Estimate
 	int			c;
 	uint8_t    *block;
 	int8_t	   *query;
-	float	   *t;
-	uint16_t   *a;
+	uint16_t   *t;
+	uint8_t    *a;
 	float		y;
 	float		scale;
 	float		shift;
@@ -908,10 +908,9 @@ make_estimate(int c, Blocks blocks, int gap)
 
 	e.block = array_take(&input[0], size, gap);
 	e.query = array_take(&input[1], c, (gap + 5) % GAPS);
-	e.t = array_take(&input[2], OMEN_LANES * sizeof(float),
-					 random_gap(sizeof(float)));
-	e.a = array_take(&input[3], OMEN_LANES * sizeof(uint16_t),
+	e.t = array_take(&input[2], OMEN_LANES * sizeof(uint16_t),
 					 random_gap(sizeof(uint16_t)));
+	e.a = array_take(&input[3], OMEN_LANES, random_gap(1));
 	random_bytes(e.block, size);
 	if (blocks != RANDOM_BLOCK)
 		memset(e.block, blocks == EMPTY_BLOCK ? 0 : 0xff, size);
@@ -920,8 +919,8 @@ make_estimate(int c, Blocks blocks, int gap)
 			random_below(255) - 127;
 	for (int lane = 0; lane < OMEN_LANES; lane++)
 	{
-		e.t[lane] = random_float() * 100;
-		e.a[lane] = random_half();
+		e.t[lane] = OmenCodeEdgeT(random_float() * 100);
+		e.a[lane] = random_below(256);
 	}
 	e.y = random_float();
 	e.scale = random_float() * 0.01f;
@@ -935,6 +934,62 @@ estimate(const OmenKernels *k, const Estimate *e, float *est)
 {
 	return k->estimate_block(e->c, e->block, e->query, e->t, e->a, e->y,
 							 e->scale, e->shift, e->limit, est);
+}
+
+/* What the codes of factors mean, by arithmetic instead of bits. */
+static float
+edge_t_value(uint16_t code)
+{
+	int			exponent = code >> 7 & 0xff;
+	float		magnitude = exponent == 0 ? ldexpf(code & 0x7f, -133) :
+		ldexpf(128 + (code & 0x7f), exponent - 134);
+
+	return code >> 15 ? -magnitude : magnitude;
+}
+
+static float
+edge_a_value(uint8_t code)
+{
+	return -ldexpf(16 + code % 16, code / 16 - 2);
+}
+
+/* Codes of factors are the nearest that there are. */
+static void
+test_edge_factors(void)
+{
+	for (int code = 0; code < 256; code++)
+	{
+		float		a = edge_a_value(code);
+		float		next = code < 255 ? edge_a_value(code + 1) : 2 * a;
+
+		check(OmenEdgeA(code) == a, "a of code %d is %a", code,
+			  OmenEdgeA(code));
+		check(OmenCodeEdgeA(a) == code, "code of a = %a", a);
+		check(OmenCodeEdgeA(a + (next - a) * .49f) == code,
+			  "code of less than a = %a", a);
+		check(OmenCodeEdgeA(next - (next - a) * .49f) ==
+			  (code < 255 ? code + 1 : 255), "code of more than a = %a", a);
+	}
+	check(OmenCodeEdgeA(0) == 0 && OmenCodeEdgeA(-3) == 0 &&
+		  OmenCodeEdgeA(-1e30f) == 255, "codes of a beyond the range");
+	for (int code = 0; code < 0x7f80; code++)
+	{
+		float		t = edge_t_value(code);
+		float		half = (edge_t_value(code + 1) - t) / 2;
+
+		if (code == 0x7f7f)
+			half = 0;
+		for (int sign = 0; sign < 2; sign++)
+		{
+			int			expected = code | sign << 15;
+			float		s = sign ? -1 : 1;
+
+			check(OmenEdgeT(expected) == s * t, "t of code %04x", expected);
+			check(OmenCodeEdgeT(s * t) == expected, "code of t %a", s * t);
+			check(OmenCodeEdgeT(s * (t + half * .98f)) == expected,
+				  "code of less than t = %a", s * t);
+		}
+	}
 }
 
 static int32_t
@@ -962,11 +1017,11 @@ test_estimate_block(const OmenKernels *k, int c, Blocks blocks, int gap)
 	for (int lane = 0; lane < OMEN_LANES; lane++)
 	{
 		/* volatile: no two of these may be fused */
-		volatile float base = e.y + e.t[lane];
+		volatile float base = e.y + edge_t_value(e.t[lane]);
 		volatile float slope = e.scale * (float) lane_dot(&e, lane);
 
 		slope = slope - e.shift;
-		slope = (float) half_value(e.a[lane]) * slope;
+		slope = edge_a_value(e.a[lane]) * slope;
 		expected[lane] = base + slope;
 		mask |= (uint32_t) (expected[lane] < e.limit) << lane;
 	}
@@ -1145,8 +1200,8 @@ bench_encode_32(const OmenKernels *k, Bench *b)
 static void
 bench_estimate_16(const OmenKernels *k, Bench *b)
 {
-	b->sink = k->estimate_block(b->width, b->block, b->codes[0], b->b,
-								b->half_b, 1, 2, 3, 4, b->est);
+	b->sink = k->estimate_block(b->width, b->block, b->codes[0], b->half_b,
+								(uint8_t *) b->half_a, 1, 2, 3, 4, b->est);
 }
 
 typedef void (*BenchKernel) (const OmenKernels *k, Bench *b);
@@ -1288,6 +1343,8 @@ main(int argc, char **argv)
 	}
 
 	test_choice();
+	level_name = "factors";
+	test_edge_factors();
 	for (int level = 0; level < OMEN_SIMD_LEVELS; level++)
 		test_level((OmenSimdLevel) level);
 

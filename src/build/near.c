@@ -13,6 +13,7 @@
  */
 #include "build/builder.h"
 
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 /* Nodes of the sample, and those of which the nearest are looked for. */

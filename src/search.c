@@ -58,6 +58,9 @@
 #define OMEN_VISITED_SIZE	128
 #define OMEN_MARKS_BITS		9
 
+/* Bytes of a slot that are prefetched in one go. */
+#define OMEN_PREFETCH_AT_ONCE	1024
+
 /*
  * Nodes whose last estimates are remembered.  This is to keep the frontier
  * small, and need not be complete.
@@ -368,22 +371,28 @@ om_expand(OmenSearch *search, const OmenCache *cache, char *slot,
 	search->nestimates += degree;
 }
 
-/* Prefetch what a visit of a node will touch: "size" bytes of its slot. */
+/* Prefetch bytes "from" to "to" of a node's slot. */
 static inline void
 om_prefetch_slot(OmenSearch *search, Relation index, OmenCache *cache,
-				 uint32 node, uint32 size)
+				 uint32 node, uint32 from, uint32 to)
 {
 	const OmenLayout *layout = &cache->layout;
 	uint32		part;
 
-	for (part = 0; part * OMEN_PAGE_ROOM < size; part++)
+	for (part = from / OMEN_PAGE_ROOM; part * OMEN_PAGE_ROOM < to; part++)
+	{
+		uint32		start = part * OMEN_PAGE_ROOM;
+		uint32		first = Max(from, start);
+		uint32		end = Min(to, start + OMEN_PAGE_ROOM);
+
 		OmenPrefetch(index, &cache->hints,
 					 OmenExtentBlock(search->segment->extents,
 									 search->segment->nextents,
 									 OmenSlotLogical(layout, node) + part),
 					 SizeOfPageHeaderData +
-					 node % layout->slots_per_page * layout->slot_size,
-					 OmenPartSize(size, OMEN_PAGE_ROOM, part));
+					 node % layout->slots_per_page * layout->slot_size +
+					 first - start, end - first);
+	}
 }
 
 static OmenVisited *
@@ -444,7 +453,7 @@ om_measure_neighbors(OmenSearch *search, Relation index, OmenCache *cache,
 		if (node >= search->segment->nnodes || !om_mark(search, node))
 			continue;
 		nodes[n++] = node;
-		om_prefetch_slot(search, index, cache, node,
+		om_prefetch_slot(search, index, cache, node, 0,
 						 layout->neighbors_offset);
 	}
 
@@ -666,11 +675,19 @@ om_expand_again(OmenSearch *search, Relation index, OmenCache *cache,
 	return true;
 }
 
-/* Visit what the frontier has within the limit. */
+/*
+ * Visit what the frontier has within the limit.
+ *
+ * A long slot is prefetched in two parts, the second one while the node before
+ * is visited: a CPU has room for a dozen or two of lines that it waits for, and
+ * stalls if it is to fetch more.
+ */
 static bool
 om_visit_frontier(OmenSearch *search, Relation index, OmenCache *cache,
 				  OmenNearest *shared)
 {
+	const OmenLayout *layout = &cache->layout;
+	uint32		at_once = Min(layout->slot_size, OMEN_PREFETCH_AT_ONCE);
 	uint32		queue[OMEN_QUEUE];
 	uint32		first = 0;
 	uint32		n = 0;
@@ -688,8 +705,7 @@ om_visit_frontier(OmenSearch *search, Relation index, OmenCache *cache,
 
 			if (!search->query->l1 && !om_mark(search, node))
 				continue;
-			om_prefetch_slot(search, index, cache, node,
-							 cache->layout.slot_size);
+			om_prefetch_slot(search, index, cache, node, 0, at_once);
 			queue[(first + n++) % OMEN_QUEUE] = node;
 		}
 		if (n == 0)
@@ -697,9 +713,13 @@ om_visit_frontier(OmenSearch *search, Relation index, OmenCache *cache,
 		if (cache->hints.cold > 0)
 			for (i = 0; i < OMEN_PREFETCH_NODES && i < search->nfrontier; i++)
 				om_prefetch_slot(search, index, cache,
-								 (uint32) search->frontier[i],
-								 cache->layout.slot_size);
+								 (uint32) search->frontier[i], 0,
+								 layout->slot_size);
 		n--;
+		if (n > 0)
+			om_prefetch_slot(search, index, cache,
+							 queue[(first + 1) % OMEN_QUEUE],
+							 at_once, layout->slot_size);
 		if (!om_visit(search, index, cache, queue[first++ % OMEN_QUEUE],
 					  shared))
 			return false;

@@ -225,10 +225,12 @@ om_fail(OmenCheck *check, BlockNumber block, OmenInvariant invariant,
 		const char *format,...)
 {
 	OmenFinding *finding;
+	MemoryContext old;
 	StringInfoData detail;
 
 	if (check->nfindings++ >= OMEN_MAX_FINDINGS)
 		return;
+	old = MemoryContextSwitchTo(check->context);
 	initStringInfo(&detail);
 	for (;;)
 	{
@@ -242,6 +244,7 @@ om_fail(OmenCheck *check, BlockNumber block, OmenInvariant invariant,
 			break;
 		enlargeStringInfo(&detail, needed);
 	}
+	MemoryContextSwitchTo(old);
 	finding = &check->findings[check->nfindings - 1];
 	finding->block = block;
 	finding->invariant = invariant;

@@ -54,6 +54,10 @@ om_mark_page(OmenVacuum *vacuum, Buffer buffer, Size offset, Size stride,
 
 		if (!(entry->flags & OMEN_TID_DEAD))
 		{
+			/* Callbacks take it for granted that it is one. */
+			if (!ItemPointerIsValid(&entry->tid))
+				OmenReportDamage(vacuum->index, BufferGetBlockNumber(buffer),
+								 "A TID is none.");
 			if (!vacuum->callback(&entry->tid, vacuum->callback_state))
 			{
 				vacuum->stats->num_index_tuples++;

@@ -162,10 +162,22 @@ class Cluster:
         return text
 
     def alarms(self, allowed=None):
-        """Return alarming lines that were logged since the last call."""
-        return [line for line in self.new_log().splitlines()
+        """Return alarming lines that were logged since the last call.
+
+        With a failed assertion, what its process logged before.
+        """
+        lines = self.new_log().splitlines()
+        return [line + "".join("; " + other for other in
+                               self.of_process(lines[:number], line))
+                for number, line in enumerate(lines)
                 if ALARMS.search(line) and
                 not (allowed and re.search(allowed, line))]
+
+    @staticmethod
+    def of_process(lines, alarm):
+        pid = re.search(r"PID: (\d+)", alarm)
+        return [line for line in lines
+                if pid and "[%s]" % pid.group(1) in line][-4:]
 
     def remove(self):
         try:

@@ -24,7 +24,7 @@ my ($meta, $quantizer, $slots, $tids, $directory, $pending) = (1 .. 6);
 my $content = 24;
 my %slot = (
 	norm2 => 24, error => 28, excess => 32, first_tid => 36, ntids => 40,
-	degree => 44, code => 48, neighbors => 112, t => 240, edges => 368);
+	degree => 44, code => 48, neighbors => 112, t => 240, edges => 304);
 my %in_meta = (
 	magic => 24, version => 28, metric => 32, dims => 36, width => 40,
 	edge_dims => 44, degree => 48, m => 52, step => 88, nblocks => 104, next_owner => 108,
@@ -86,12 +86,13 @@ my @damages = (
 	[ 'edge code', $slots, 0, $slot{edges}, "\xA5\x5A", 'edges' ],
 	[ 'entry out of range', $directory, undef, $content, $u32->(-1), 'directory' ],
 	[ 'entries not in order', $directory, undef, $content + 4, $u32->(0), 'directory' ],
-	[ 'entry code', $directory, undef, $content + 128, "\xA5\x5A\xA5\x5A", 'directory' ],
+	[ 'entry code', $directory, undef, $content + 96, "\xA5\x5A\xA5\x5A", 'directory' ],
 	[ 'pending rows', $pending, undef, $content + 4, $u32->(-1), 'pending' ],
 	[ 'no pending row', $pending, undef, $content + 4, $u32->(0), 'pending' ],
 	[ 'pending link', $pending, undef, $content, $u32->(-2), 'page|space|pending' ],
 	[ 'pending page closed', $pending, undef, 8186, $u16->(1), 'page' ],
 	[ 'live row marked dead', $tids, undef, $content + 6, $u16->(1), 'heap' ],
+	[ 'row of no number', $tids, undef, $content + 4, $u16->(0), 'tids' ],
 	[ 'row beyond the table', $tids, undef, $content, $u16->(16), 'heap' ],
 	[ 'two nodes with one row', $slots, 0, $slot{ntids}, $u32->(2), 'tids' ],
 	[ 'another seed', $meta, 0, $in_meta{seed}, $u32->(1), 'frozen' ],
@@ -206,7 +207,7 @@ foreach my $n (0 .. $#all)
 	{
 		# Nodes without neighbours: no entry leads anywhere.
 		my $edge_dims = unpack 'V', peek($file, 0, $in_meta{edge_dims}, 4);
-		my $size = 24 + 64 + 32 * 10 + 2 * 2 * $edge_dims;
+		my $size = 24 + 64 + 32 * 7 + 2 * 2 * $edge_dims;
 
 		foreach my $key (grep { m{^$slots/} } keys %$pages)
 		{
@@ -248,6 +249,7 @@ my @uses = (
 	"SET omen.pending_limit = 1000; INSERT INTO t%d SELECT v FROM data");
 
 my ($failed, $found, $refused, $unclear) = (0, 0, 0, 0);
+my %refusals;
 foreach my $n (0 .. $#all)
 {
 	my ($name, $type, undef, undef, undef, $invariant) = @{ $all[$n] };
@@ -255,6 +257,14 @@ foreach my $n (0 .. $#all)
 		'postgres', "SELECT DISTINCT invariant FROM omen_check('i$n', true)");
 
 	$out .= " $err";
+	if (defined $type && $type eq 'truncate')
+	{
+		is( $node->safe_psql('postgres',
+				"SELECT count(*) > 100, count(DISTINCT detail) = count(*)
+				FROM omen_check('i$n', true) WHERE invariant = 'heap'
+				AND detail ~ '^Row .* of table \"t$n\" has no entry.\$'"),
+			't|t', 'rows that have no entry are named one by one');
+	}
 	if (!defined $type)
 	{
 		$found++ if $out =~ /\w/;
@@ -286,12 +296,15 @@ foreach my $n (0 .. $#all)
 		elsif ($status != 0)
 		{
 			$refused++;
+			$refusals{"$name: $use"} = $err;
 		}
 	}
 }
 is($failed, 0, 'no use of a damaged index kills or hangs');
 is($unclear, 0, 'what is refused is refused as damaged');
 ok($refused > 0, 'some uses are refused');
+like($refusals{'row of no number: VACUUM t%d'}, qr/corrupted page/,
+	'VACUUM refuses what is no TID');
 note "$found of $random_rounds random damages found";
 ok($found >= $random_rounds / 3, 'random damages are found');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/,

@@ -17,10 +17,13 @@ PRIMARY = """
 wal_consistency_checking = 'all'
 full_page_writes = off
 checkpoint_timeout = 1h
-max_wal_size = 4GB
-wal_keep_size = 4GB
+max_wal_size = 512MB
+wal_keep_size = 512MB
 """
 
+# A round ends after so much WAL, of which each record has its pages for
+# comparison: it has to be kept until the standby has replayed it.
+WAL_BYTES = 512 * 1024 * 1024
 
 # What leaves records of each class.
 STEPS = (
@@ -46,6 +49,12 @@ def replayed(primary, standby, seconds=60):
         except psycopg2.Error:
             return False
     return False
+
+
+def written(primary, start):
+    """Return the bytes of WAL since a position."""
+    return int(primary.run("SELECT pg_current_wal_lsn() - %s::pg_lsn",
+                           (start,))[0][0])
 
 
 def answers(cluster, method, queries):
@@ -108,8 +117,9 @@ def run(env):
         threads = mixed.start_load(primary, env.method, "%s %d" % (
             env.seed, number), row)
         end = time.monotonic() + env.seconds(2, 60)
+        start, = primary.run("SELECT pg_current_wal_lsn()::text")[0]
         connection = standby.connect()
-        while time.monotonic() < end:
+        while time.monotonic() < end and written(primary, start) < WAL_BYTES:
             try:
                 oracle.compare(connection, env.method, rng, row)
                 row.counts["compared"] += 1

@@ -283,7 +283,7 @@ om_pending_callback(Relation index, ItemPointer tid, Datum *values,
 	if (elements != NULL &&
 		!OmenIsZero(state->opclass, elements, state->frozen.dims))
 	{
-		OmenAppendPending(index, OmenGetCache(index), tid, elements);
+		OmenAppendPending(index, tid, elements);
 		state->indtuples++;
 	}
 	MemoryContextSwitchTo(old);

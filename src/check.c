@@ -47,11 +47,13 @@
  *	12 reachable	Every node can be reached from the first entry.
  *	13 pending		A list has the pages that the metapage counted, from head
  *					to tail; all but the last are full, none is empty; pages are
- *					closed only in the sealed list.
+ *					closed only in the sealed list.  There is a quantizer if it
+ *					is coded; then what 7 says holds for its rows, whose
+ *					checksums are right.
  *	14 duplicate	No TID that lives is there twice, in segments and lists.
  *	15 heap			Every row of the table that a snapshot sees and that is to
- *					be indexed has an entry, and if that is a pending one, its
- *					vector (if heapallindexed).
+ *					be indexed has an entry, and if that is a pending one of a
+ *					list of vectors, its vector (if heapallindexed).
  *
  * The blocks of up to OMEN_MAX_LEAKS quantizers may belong to nobody, since a
  * crash at the first flush leaks one; and any number where the free list is
@@ -157,8 +159,8 @@ typedef struct OmenFinding
 typedef struct OmenTidEntry
 {
 	uint64		tid;
-	uint32		checksum;		/* of the vector, if pending */
-	bool		pending;
+	uint32		checksum;		/* of the vector, if there is one */
+	bool		vector;
 	char		status;
 } OmenTidEntry;
 
@@ -205,11 +207,7 @@ typedef struct OmenCheck
 	char	   *slot;			/* the node at hand */
 	char	   *neighbor;		/* one of its neighbours */
 
-	/* the pending row at hand, if one takes several pages */
-	uint64		long_tid;
-	bool		long_dead;
-	Size		long_left;		/* bytes of the vector still to come */
-	pg_crc32c	long_crc;
+	char	   *row;			/* a pending row that takes several pages */
 
 	OmenFinding *findings;
 	uint64		nfindings;
@@ -701,7 +699,7 @@ om_tid_key(const ItemPointerData *tid)
 
 /*
  * A TID of check->page.  "invariant" is what is broken if it is no TID, and
- * "vector" the elements beside it, if it is that of a pending row.  Returns
+ * "vector" the elements beside it, if there are any.  Returns
  * true if it is dead.
  */
 static bool
@@ -724,7 +722,7 @@ om_check_tid(OmenCheck *check, const OmenTid *entry, OmenInvariant invariant,
 	if (entry->flags & OMEN_TID_DEAD)
 		return true;
 	noted = omen_tids_insert(check->tids, om_tid_key(&entry->tid), &found);
-	noted->pending = vector != NULL;
+	noted->vector = vector != NULL;
 	if (vector != NULL)
 		noted->checksum = om_crc(vector, check->layout.vector_size);
 	if (found)
@@ -814,12 +812,12 @@ om_check_sizes(OmenCheck *check, const OmenSegmentData *segment)
 	return sound;
 }
 
-/* What can be said of a slot without looking at others. */
+/* A code, and what goes with it, of node or row number n. */
 static void
-om_check_slot(OmenCheck *check, uint32 node, char *slot)
+om_check_code(OmenCheck *check, OmenInvariant invariant, const char *what,
+			  uint32 n, const int8 *code, float norm2_found, float error,
+			  float excess)
 {
-	const OmenSlotHead *head = (OmenSlotHead *) slot;
-	const int8 *code = OmenSlotCode(&check->layout, slot);
 	int32		norm2 = 0;
 	bool		clipped = true;
 	uint32		i;
@@ -831,14 +829,27 @@ om_check_slot(OmenCheck *check, uint32 node, char *slot)
 	}
 	if (check->opclass->metric == OMEN_METRIC_L1)
 		norm2 = 0;
-	if (!clipped || head->norm2 != (float) norm2)
-		om_fail(check, check->block, OMEN_CHECK_SLOT,
-				"Node %u has norm2 %g instead of %d%s.", node, head->norm2,
+	if (!clipped || norm2_found != (float) norm2)
+		om_fail(check, check->block, invariant,
+				"%s %u has norm2 %g instead of %d%s.", what, n, norm2_found,
 				norm2, clipped ? "" : ", and an element of -128");
-	if (!(head->error >= 0) || !isfinite(head->excess) || head->unused != 0)
+	if (!(error >= 0) || !isfinite(excess))
+		om_fail(check, check->block, invariant,
+				"%s %u has error %g, excess %g.", what, n, error, excess);
+}
+
+/* What can be said of a slot without looking at others. */
+static void
+om_check_slot(OmenCheck *check, uint32 node, char *slot)
+{
+	const OmenSlotHead *head = (OmenSlotHead *) slot;
+
+	om_check_code(check, OMEN_CHECK_SLOT, "Node", node,
+				  OmenSlotCode(&check->layout, slot), head->norm2,
+				  head->error, head->excess);
+	if (head->unused != 0)
 		om_fail(check, check->block, OMEN_CHECK_SLOT,
-				"Node %u has error %g, excess %g, padding %u.",
-				node, head->error, head->excess, head->unused);
+				"Node %u has padding %u.", node, head->unused);
 	if (head->first_tid != check->next_tid || head->ntids == 0 ||
 		head->ntids > check->segment->ntids - Min(check->next_tid,
 												  check->segment->ntids))
@@ -1266,41 +1277,56 @@ om_check_segment(OmenCheck *check, const OmenSegmentData *segment)
  *----------
  */
 
+/* The checksum of a coded row: of all but the flags. */
+static uint32
+om_coded_row_crc(const OmenCheck *check, const OmenCodedRow *row)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, &row->tid.tid, sizeof(ItemPointerData));
+	COMP_CRC32C(crc, &row->norm2, 3 * sizeof(float));
+	COMP_CRC32C(crc, row->code, check->meta.frozen.width);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* Row number n of check->page. */
+static void
+om_check_pending_row(OmenCheck *check, const OmenPendingData *list, uint32 n,
+					 const char *data)
+{
+	const OmenCodedRow *row = (const OmenCodedRow *) data;
+
+	om_check_tid(check, &row->tid, OMEN_CHECK_PENDING,
+				 list->coded ? NULL : OmenPendingRowVector(data));
+	if (!list->coded)
+		return;
+	om_check_code(check, OMEN_CHECK_PENDING, "Row", n, row->code, row->norm2,
+				  row->error, row->excess);
+	if (row->checksum != om_coded_row_crc(check, row))
+		om_fail(check, check->block, OMEN_CHECK_PENDING,
+				"The checksum of row %u is not right.", n);
+}
+
 /*
- * A part, of "size" bytes, of a row that takes several pages: its TID is at the
- * start of the first one, and its elements are all the rest.
+ * A part, of "size" bytes, of a row that takes several pages.  With the last
+ * one the row is complete.
  */
 static void
-om_check_long_row(OmenCheck *check, uint32 part, Size size)
+om_check_long_row(OmenCheck *check, const OmenPendingData *list, uint32 part,
+				  Size size)
 {
-	char	   *data = (char *) OmenPageGetPendingRow(&check->layout,
-													  check->page.data, 0);
+	const OmenRowForm *form = OmenPendingForm(&check->layout, list);
 
-	if (part == 0)
-	{
-		OmenTid    *row = (OmenTid *) data;
-
-		check->long_dead = om_check_tid(check, row, OMEN_CHECK_PENDING, NULL);
-		check->long_tid = om_tid_key(&row->tid);
-		check->long_left = check->layout.vector_size;
-		INIT_CRC32C(check->long_crc);
-		data += sizeof(OmenTid);
-		size -= sizeof(OmenTid);
-	}
-	size = Min(size, check->long_left);
-	COMP_CRC32C(check->long_crc, data, size);
-	check->long_left -= size;
-	if (part + 1 == check->layout.pending_pages_per_row && !check->long_dead)
-	{
-		OmenTidEntry *entry = omen_tids_lookup(check->tids, check->long_tid);
-
-		FIN_CRC32C(check->long_crc);
-		if (entry != NULL)
-		{
-			entry->pending = true;
-			entry->checksum = check->long_crc;
-		}
-	}
+	if (check->row == NULL)
+		check->row = MemoryContextAllocZero(check->context,
+										Max(check->layout.coded_rows.size,
+											check->layout.vector_rows.size));
+	memcpy(check->row + (Size) part * OMEN_PENDING_ROOM,
+		   OmenPageGetPendingRow(form, check->page.data, 0), size);
+	if (part + 1 == form->pages_per_row)
+		om_check_pending_row(check, list, 0, check->row);
 }
 
 /*
@@ -1308,12 +1334,13 @@ om_check_long_row(OmenCheck *check, uint32 part, Size size)
  * several pages.
  */
 static void
-om_check_pending_rows(OmenCheck *check, uint32 part, bool last)
+om_check_pending_rows(OmenCheck *check, const OmenPendingData *list,
+					  uint32 part, bool last)
 {
-	const OmenLayout *layout = &check->layout;
+	const OmenRowForm *form = OmenPendingForm(&check->layout, list);
 	uint32		nrows = OmenPageGetPending(check->page.data)->nrows;
-	uint32		full = part == 0 ? layout->pending_rows_per_page : 0;
-	Size		size = (Size) nrows * layout->pending_row_size;
+	uint32		full = part == 0 ? form->rows_per_page : 0;
+	Size		size = (Size) nrows * form->size;
 	uint32		i;
 
 	if (nrows > full || (nrows < full && (nrows == 0 || !last)))
@@ -1323,21 +1350,19 @@ om_check_pending_rows(OmenCheck *check, uint32 part, bool last)
 				last ? "" : "not ", nrows, full);
 		return;
 	}
-	if (layout->pending_pages_per_row > 1)
-		size = OmenPartSize(layout->pending_row_size, OMEN_PENDING_ROOM, part);
+	if (form->pages_per_row > 1)
+		size = OmenPartSize(form->size, OMEN_PENDING_ROOM, part);
 	om_check_used(check, sizeof(OmenPendingHead) + size);
-	if (layout->pending_pages_per_row > 1)
+	if (form->pages_per_row > 1)
 	{
-		om_check_long_row(check, part, size);
+		om_check_long_row(check, list, part, size);
 		return;
 	}
 	for (i = 0; i < nrows; i++)
-	{
-		OmenTid    *row = OmenPageGetPendingRow(layout, check->page.data, i);
-
-		om_check_tid(check, row, OMEN_CHECK_PENDING,
-					 OmenPendingRowVector(row));
-	}
+		om_check_pending_row(check, list, i,
+							 (char *) OmenPageGetPendingRow(form,
+															check->page.data,
+															i));
 }
 
 /*
@@ -1351,6 +1376,7 @@ om_check_stripe(OmenCheck *check, const OmenPendingData *list, int number,
 	const OmenStripe *stripe = &list->stripes[number];
 	BlockNumber block = stripe->head;
 	BlockNumber last = InvalidBlockNumber;
+	uint32		parts = OmenPendingForm(&check->layout, list)->pages_per_row;
 	uint16		allowed = sealed ? OMEN_PENDING_CLOSED : 0;
 	uint32		page;
 
@@ -1361,8 +1387,7 @@ om_check_stripe(OmenCheck *check, const OmenPendingData *list, int number,
 						 number * OMEN_MAX_STRIPE_PAGES + page,
 						 page + 1 == stripe->npages ? allowed : 0))
 			return;
-		om_check_pending_rows(check,
-							  page % check->layout.pending_pages_per_row,
+		om_check_pending_rows(check, list, page % parts,
 							  page + 1 == stripe->npages);
 		last = block;
 		block = OmenPageGetPending(check->page.data)->next;
@@ -1379,13 +1404,20 @@ om_check_list(OmenCheck *check, const OmenPendingData *list, bool sealed)
 {
 	int			i;
 
+	if (list->coded > (list->owner != 0 && check->meta.quantizer.owner != 0))
+	{
+		om_fail(check, OMEN_METAPAGE, OMEN_CHECK_PENDING,
+				"The list of owner %u cannot be of codes.", list->owner);
+		return;
+	}
 	if (list->owner != 0)
 		om_check_owner(check, list->owner, OMEN_CLAIM_PENDING);
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 	{
 		if (list->stripes[i].npages > (list->owner != 0 ?
 									   OMEN_MAX_STRIPE_PAGES : 0) ||
-			list->stripes[i].npages % check->layout.pending_pages_per_row != 0)
+			list->stripes[i].npages %
+			OmenPendingForm(&check->layout, list)->pages_per_row != 0)
 			om_fail(check, OMEN_METAPAGE, OMEN_CHECK_PENDING,
 					"Stripe %d of owner %u cannot have %u pages.",
 					i, list->owner, list->stripes[i].npages);
@@ -1411,7 +1443,7 @@ om_check_row(OmenCheck *check, ItemPointer tid, const void *elements)
 				ItemPointerGetBlockNumber(tid),
 				ItemPointerGetOffsetNumber(tid),
 				RelationGetRelationName(check->heap));
-	else if (entry->pending && entry->checksum !=
+	else if (entry->vector && entry->checksum !=
 			 om_crc(elements, check->layout.vector_size))
 		om_fail(check, InvalidBlockNumber, OMEN_CHECK_HEAP,
 				"Row (%u,%u) of table \"%s\" has an entry with another vector.",

@@ -164,6 +164,7 @@ om_free_sealed(OmenMetaChange *change, const BlockNumber *blocks,
 		OmenFreeExtent(change->meta, extent);
 	}
 	change->meta->sealed.owner = 0;
+	change->meta->sealed.coded = 0;
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 	{
 		change->meta->sealed.stripes[i].head = InvalidBlockNumber;
@@ -198,7 +199,7 @@ om_sealed_blocks(Relation index, OmenCache *cache,
 	blocks = MemoryContextAllocHuge(CurrentMemoryContext,
 									mul_size(total + 1, sizeof(BlockNumber)));
 	*nblocks = 0;
-	OmenStartPendingWalk(&walk, sealed);
+	OmenStartPendingWalk(&walk, &cache->layout, sealed);
 	while ((buffer = OmenNextPendingPage(index, cache, &walk,
 										 BUFFER_LOCK_SHARE,
 										 &retired)) != InvalidBuffer)
@@ -303,7 +304,8 @@ om_train_from_sealed(OmenCompaction *compaction)
 	sample = palloc_extended(mul_size(wanted,
 									  mul_size(frozen->dims, sizeof(float))),
 							 MCXT_ALLOC_HUGE);
-	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
+	OmenStartPendingWalk(&walk, &compaction->cache->layout,
+						 &compaction->meta.sealed);
 	while (n < wanted &&
 		   (row = OmenNextPendingRow(compaction->index, compaction->cache,
 									 &walk, &retired)) != NULL)
@@ -318,7 +320,34 @@ om_train_from_sealed(OmenCompaction *compaction)
 	return quantizer;
 }
 
-/* Code the rows of the sealed list. */
+/* Take over a row of the sealed list, or code it. */
+static void
+om_take_pending_row(OmenCompaction *compaction, const OmenTid *row,
+					BlockNumber block)
+{
+	const OmenCodedRow *coded = (const OmenCodedRow *) row;
+	OmenRows   *rows = compaction->rows;
+	ItemPointerData tid = row->tid;
+	OmenCodeInfo info;
+
+	if (!compaction->meta.sealed.coded)
+	{
+		if (OmenEncode(compaction->quantizer, OmenPendingRowVector(row),
+					   OmenNextCode(rows), &info))
+			OmenAddRow(rows, &info, &tid);
+		return;
+	}
+	if (!OmenCodedRowIsSound(coded, rows->width))
+		OmenReportDamage(compaction->index, block,
+						 "A row does not agree with its checksum.");
+	info.norm2 = coded->norm2;
+	info.error = coded->error;
+	info.excess = coded->excess;
+	memcpy(OmenNextCode(rows), coded->code, rows->width);
+	OmenAddRow(rows, &info, &tid);
+}
+
+/* Take in the rows of the sealed list. */
 static void
 om_read_sealed(OmenCompaction *compaction)
 {
@@ -326,16 +355,12 @@ om_read_sealed(OmenCompaction *compaction)
 	const OmenTid *row;
 	bool		retired;
 
-	OmenStartPendingWalk(&walk, &compaction->meta.sealed);
+	OmenStartPendingWalk(&walk, &compaction->cache->layout,
+						 &compaction->meta.sealed);
 	while ((row = OmenNextPendingRow(compaction->index, compaction->cache,
 									 &walk, &retired)) != NULL)
 	{
-		ItemPointerData tid = row->tid;
-		OmenCodeInfo info;
-
-		if (OmenEncode(compaction->quantizer, OmenPendingRowVector(row),
-					   OmenNextCode(compaction->rows), &info))
-			OmenAddRow(compaction->rows, &info, &tid);
+		om_take_pending_row(compaction, row, walk.at);
 		if (walk.row == walk.nrows)
 		{
 			OmenEndPendingWalk(&walk);

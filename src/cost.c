@@ -52,7 +52,7 @@
 #define OMEN_VISITS_PER_EF		3
 
 /* A small segment's ef, besides twice its share. */
-#define OMEN_LEAST_EF			16
+#define OMEN_LEAST_EF			8
 
 /*
  * Rows beyond ef: visits for each, over all rounds; visits for each node, if
@@ -174,7 +174,8 @@ om_pending_cost(const OmenMetaData *meta, const OmenLayout *layout,
 		pages += pending->stripes[i].npages;
 	return pages * page_cost +
 		OmenPendingRows(layout, pending) * cpu_operator_cost *
-		(1 + (double) layout->pending_row_size / OMEN_PENDING_BYTES);
+		(1 + (double) OmenPendingForm(layout, pending)->size /
+		 OMEN_PENDING_BYTES);
 }
 
 /*

@@ -193,8 +193,8 @@ om_estimate_flat(OmenEstimate *estimate)
 	OmenComputeLayout(&estimate->frozen, &layout);
 	estimate->workers = 0;
 	estimate->index = BLCKSZ *
-		(1.0 + ceil(estimate->rows / layout.pending_rows_per_page) *
-		 layout.pending_pages_per_row);
+		(1.0 + ceil(estimate->rows / layout.vector_rows.rows_per_page) *
+		 layout.vector_rows.pages_per_row);
 	estimate->memory = OMEN_BACKEND_MEMORY;
 	estimate->seconds = (estimate->pages + estimate->index / BLCKSZ) *
 		(OMEN_READ_SECONDS + OMEN_WRITE_SECONDS);

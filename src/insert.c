@@ -91,7 +91,7 @@ omeninsert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid,
 				 errmsg("expected %u dimensions, not %d",
 						cache->frozen.dims, dims)));
 	if (!OmenIsZero(opclass, elements, dims) &&
-		OmenAppendPending(index, cache, heap_tid, elements))
+		OmenAppendPending(index, heap_tid, elements))
 		om_flush_if_needed(index);
 
 	MemoryContextSwitchTo(old);

@@ -19,7 +19,7 @@ typedef struct OmenScanCounts
 	uint64		estimates;		/* distances from codes of edges */
 	uint64		pages;			/* reads of the index's pages */
 	uint64		segments;		/* searched */
-	uint64		pending_rows;	/* compared exactly */
+	uint64		pending_rows;	/* compared */
 	uint64		rounds;			/* of searches */
 	uint64		restarts;
 	uint64		returned;		/* rows given to the executor */

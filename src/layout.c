@@ -153,6 +153,15 @@ om_lay_out_entries(const OmenFrozen *frozen, OmenLayout *layout)
 	layout->entry_blocks_per_page = OMEN_PAGE_ROOM / layout->entry_block_size;
 }
 
+static void
+om_lay_out_rows(Size size, OmenRowForm *form)
+{
+	form->size = MAXALIGN(size);
+	form->rows_per_page = Max(OMEN_PENDING_ROOM / form->size, 1);
+	form->pages_per_row = (form->size + OMEN_PENDING_ROOM - 1) /
+		OMEN_PENDING_ROOM;
+}
+
 void
 OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 {
@@ -195,9 +204,8 @@ OmenComputeLayout(const OmenFrozen *frozen, OmenLayout *layout)
 	element = frozen->element == OMEN_ELEMENT_FLOAT ?
 		sizeof(float) : sizeof(uint16);
 	layout->vector_size = frozen->dims * element;
-	layout->pending_row_size = MAXALIGN(sizeof(OmenTid) + layout->vector_size);
-	layout->pending_rows_per_page =
-		Max(OMEN_PENDING_ROOM / layout->pending_row_size, 1);
-	layout->pending_pages_per_row =
-		(layout->pending_row_size + OMEN_PENDING_ROOM - 1) / OMEN_PENDING_ROOM;
+	om_lay_out_rows(sizeof(OmenTid) + layout->vector_size,
+					&layout->vector_rows);
+	om_lay_out_rows(offsetof(OmenCodedRow, code) + frozen->width,
+					&layout->coded_rows);
 }

@@ -12,6 +12,14 @@
 #include "page.h"
 #include "simd/simd.h"
 
+/* Rows of a pending list. */
+typedef struct OmenRowForm
+{
+	uint32		size;			/* bytes of a row */
+	uint32		rows_per_page;	/* 1 if a row takes several */
+	uint32		pages_per_row;	/* 1 if a page holds several */
+} OmenRowForm;
+
 typedef struct OmenLayout
 {
 	uint32		lanes;			/* degree rounded up to OMEN_LANES */
@@ -38,9 +46,8 @@ typedef struct OmenLayout
 
 	/* pending pages */
 	uint32		vector_size;	/* bytes of the elements of one vector */
-	uint32		pending_row_size;
-	uint32		pending_rows_per_page;	/* 1 if a row takes several */
-	uint32		pending_pages_per_row;	/* 1 if a page holds several */
+	OmenRowForm vector_rows;	/* of a list with vectors */
+	OmenRowForm coded_rows;		/* of a list with codes */
 } OmenLayout;
 
 /*
@@ -139,12 +146,19 @@ OmenPageGetEntryBlock(const OmenLayout *layout, Page page, uint32 block)
 		layout->entry_block_size;
 }
 
-/* Row number "row" of a pending page: its TID; the elements follow. */
+/* How the rows of a pending list look. */
+static inline const OmenRowForm *
+OmenPendingForm(const OmenLayout *layout, const OmenPendingData *pending)
+{
+	return pending->coded ? &layout->coded_rows : &layout->vector_rows;
+}
+
+/* Row number "row" of a pending page: its TID; code or elements follow. */
 static inline OmenTid *
-OmenPageGetPendingRow(const OmenLayout *layout, Page page, uint32 row)
+OmenPageGetPendingRow(const OmenRowForm *form, Page page, uint32 row)
 {
 	return (OmenTid *) (PageGetContents(page) + sizeof(OmenPendingHead) +
-						(Size) row * layout->pending_row_size);
+						(Size) row * form->size);
 }
 
 #define OmenPendingRowVector(row) \

@@ -14,7 +14,7 @@
  *	quantizer		an array of floats, see OmenQuantizerData
  *	segments		runs of pages, immutable but for the dead bits of the TID
  *					region: slot pages, TID pages, directory pages
- *	pending pages	rows that no segment holds yet: TID and vector
+ *	pending pages	rows that no segment holds yet: TID, and code or vector
  *	free pages		listed as extents in the metapage; content has no meaning
  *
  *-------------------------------------------------------------------------
@@ -32,9 +32,10 @@
  * Version history
  *
  * 1	first format (unreleased)
+ * 2	pending rows as codes (unreleased)
  */
-#define OMEN_VERSION		1
-#define OMEN_MIN_VERSION	1
+#define OMEN_VERSION		2
+#define OMEN_MIN_VERSION	2
 
 #define OMEN_METAPAGE		((BlockNumber) 0)
 
@@ -148,6 +149,7 @@ typedef struct OmenStripe
 typedef struct OmenPendingData
 {
 	uint32		owner;			/* of the pages of these stripes; 0: none */
+	uint32		coded;			/* are its rows OmenCodedRows? */
 	OmenStripe	stripes[OMEN_MAX_STRIPES];
 } OmenPendingData;
 
@@ -274,14 +276,28 @@ StaticAssertDecl(sizeof(OmenTid) == 8, "OmenTid is padded");
 /*----------
  * Pending pages
  *
- * Contents: this head, then rows of pending_row_size bytes: an OmenTid, then
- * the vector's elements as in the column (float4 or half), MAXALIGNed.  A row
- * that VACUUM has removed has the flag OMEN_TID_DEAD.
+ * Contents: this head, then rows of one size, MAXALIGNed.  In a list that is
+ * coded, a row is an OmenCodedRow with its code; in another, an OmenTid, then
+ * the vector's elements as in the column (float4 or half).  A row that VACUUM
+ * has removed has the flag OMEN_TID_DEAD.
  *
  * A row that does not fit a page is cut at the ends of consecutive pages of its
  * list; the first has 1 row, the others 0.
  *----------
  */
+typedef struct OmenCodedRow
+{
+	OmenTid		tid;
+	float		norm2;			/* these as in OmenSlotHead */
+	float		error;
+	float		excess;
+	uint32		checksum;		/* CRC-32C of TID, norm2 .. excess, code */
+	int8		code[FLEXIBLE_ARRAY_MEMBER];	/* width */
+} OmenCodedRow;
+
+StaticAssertDecl(offsetof(OmenCodedRow, code) == 24,
+				 "OmenCodedRow is padded");
+
 typedef struct OmenPendingHead
 {
 	BlockNumber next;			/* InvalidBlockNumber: last page so far */

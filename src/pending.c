@@ -17,6 +17,11 @@
  * Pages of a list are numbered within (owner, stripe), and every reader checks
  * that it got the page it asked for.
  *
+ * Once the index has a quantizer, a new list is of codes, as the segments are:
+ * they are a fraction of the vectors to log and to compare, and a flush takes
+ * them over.  What a list is of is decided when it gets its owner number, and
+ * stays.  Before, and where codes would be larger, it is of vectors.
+ *
  * A row that is larger than a page gets as many pages as it needs, all added by
  * one WAL record, in which the metapage comes last: nobody looks at a page that
  * the metapage has not counted, so nobody sees a part of a row.
@@ -26,6 +31,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_crc32c.h"
 
 #include "fault.h"
 #include "pending.h"
@@ -40,28 +46,83 @@ om_pending_logical(int stripe, uint32 page)
 	return (uint32) stripe * OMEN_MAX_STRIPE_PAGES + page;
 }
 
+/* A row that is to be appended, and what the metapage said about where. */
+typedef struct OmenAppend
+{
+	Relation	index;
+	OmenCache  *cache;
+	bool		coded;			/* of the list */
+	const OmenRowForm *form;
+	char	   *row;			/* form->size bytes */
+	uint32		owner;			/* of the list; 0: there is none */
+	int			stripe;
+	OmenStripe	known;			/* the stripe */
+} OmenAppend;
+
+static uint32
+om_coded_row_checksum(const OmenCodedRow *row, uint32 width)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, &row->tid.tid, sizeof(ItemPointerData));
+	COMP_CRC32C(crc, &row->norm2, offsetof(OmenCodedRow, checksum) -
+				offsetof(OmenCodedRow, norm2));
+	COMP_CRC32C(crc, row->code, width);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+bool
+OmenCodedRowIsSound(const OmenCodedRow *row, uint32 width)
+{
+	return row->checksum == om_coded_row_checksum(row, width);
+}
+
+/* Make the row of a vector. */
+static void
+om_make_row(OmenAppend *append, ItemPointer tid, const void *elements)
+{
+	OmenCache  *cache = append->cache;
+	OmenCodedRow *coded;
+	OmenCodeInfo info;
+
+	append->row = palloc0(append->form->size);
+	((OmenTid *) append->row)->tid = *tid;
+	if (!append->coded)
+	{
+		memcpy(OmenPendingRowVector(append->row), elements,
+			   cache->layout.vector_size);
+		return;
+	}
+	coded = (OmenCodedRow *) append->row;
+	if (!OmenEncode(cache->quantizer, elements, coded->code, &info))
+		elog(ERROR, "vector cannot be coded");
+	coded->norm2 = info.norm2;
+	coded->error = info.error;
+	coded->excess = info.excess;
+	coded->checksum = om_coded_row_checksum(coded, cache->frozen.width);
+}
+
 /* Put a row onto a page that has room. */
 static void
-om_put_row(const OmenLayout *layout, Page page, ItemPointer tid,
-		   const void *elements)
+om_put_row(const OmenAppend *append, Page page)
 {
 	OmenPendingHead *head = OmenPageGetPending(page);
-	OmenTid    *row = OmenPageGetPendingRow(layout, page, head->nrows);
 
-	memset(row, 0, layout->pending_row_size);
-	row->tid = *tid;
-	memcpy(OmenPendingRowVector(row), elements, layout->vector_size);
+	memcpy(OmenPageGetPendingRow(append->form, page, head->nrows),
+		   append->row, append->form->size);
 	head->nrows++;
-	((PageHeader) page)->pd_lower += layout->pending_row_size;
+	((PageHeader) page)->pd_lower += append->form->size;
 }
 
 /* Do a page's row count and its header agree on where the next row goes? */
 static bool
-om_rows_end_at_lower(const OmenLayout *layout, Page page)
+om_rows_end_at_lower(const OmenRowForm *form, Page page)
 {
 	return ((PageHeader) page)->pd_lower == SizeOfPageHeaderData +
 		sizeof(OmenPendingHead) +
-		(Size) OmenPageGetPending(page)->nrows * layout->pending_row_size;
+		(Size) OmenPageGetPending(page)->nrows * form->size;
 }
 
 /*
@@ -69,35 +130,32 @@ om_rows_end_at_lower(const OmenLayout *layout, Page page)
  * page, or it is full, or it was sealed.
  */
 static bool
-om_append_to_tail(Relation index, OmenCache *cache, uint32 owner, int stripe,
-				  const OmenStripe *data, ItemPointer tid,
-				  const void *elements)
+om_append_to_tail(const OmenAppend *append)
 {
+	const OmenStripe *known = &append->known;
 	OmenRecord *record;
 	Buffer		buffer;
 	Page		page;
 
-	if (data->tail == InvalidBlockNumber ||
-		cache->layout.pending_pages_per_row > 1)
+	if (known->tail == InvalidBlockNumber || append->form->pages_per_row > 1)
 		return false;
-	buffer = OmenReadBuffer(index, &cache->hints, data->tail,
+	buffer = OmenReadBuffer(append->index, &append->cache->hints, known->tail,
 							BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
-	if (!OmenPageIs(page, OMEN_PAGE_PENDING, owner,
-					om_pending_logical(stripe, data->npages - 1)) ||
+	if (!OmenPageIs(page, OMEN_PAGE_PENDING, append->owner,
+					om_pending_logical(append->stripe, known->npages - 1)) ||
 		(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED) ||
-		OmenPageGetPending(page)->nrows >=
-		cache->layout.pending_rows_per_page)
+		OmenPageGetPending(page)->nrows >= append->form->rows_per_page)
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
-	if (!om_rows_end_at_lower(&cache->layout, page))
-		OmenReportDamage(index, data->tail,
+	if (!om_rows_end_at_lower(append->form, page))
+		OmenReportDamage(append->index, known->tail,
 						 "Its header does not agree with its row count.");
-	record = OmenStartRecord(index);
+	record = OmenStartRecord(append->index);
 	page = OmenRecordPage(record, buffer, false);
-	om_put_row(&cache->layout, page, tid, elements);
+	om_put_row(append, page);
 	OMEN_FAULT_POINT("append-before-wal");
 	OmenFinishRecord(record);
 	OMEN_FAULT_POINT("append-after-wal");
@@ -125,23 +183,25 @@ om_take_block(OmenMetaChange *change)
  * for the metapage while holding a pending page.
  */
 static OmenStripe *
-om_begin_link(Relation index, OmenMetaChange *change, uint32 owner, int stripe,
-			  BlockNumber tail)
+om_begin_link(const OmenAppend *append, OmenMetaChange *change)
 {
 	OmenPendingData *pending;
 	OmenStripe *data;
 
-	OmenMetaBegin(index, change);
+	OmenMetaBegin(append->index, change);
 	pending = &change->meta->pending;
-	data = &pending->stripes[stripe];
-	if (pending->owner != owner || data->tail != tail ||
+	data = &pending->stripes[append->stripe];
+	if (pending->owner != append->owner || data->tail != append->known.tail ||
 		data->npages >= OMEN_MAX_STRIPE_PAGES)
 	{
 		OmenMetaAbort(change);
 		return NULL;
 	}
-	if (owner == 0)
+	if (append->owner == 0)
+	{
 		pending->owner = change->meta->next_owner++;
+		pending->coded = append->coded;
+	}
 	return data;
 }
 
@@ -161,17 +221,17 @@ om_init_pending_page(Page page, uint32 owner, int stripe, uint32 position)
  * InvalidBuffer if there is none.
  */
 static Buffer
-om_lock_tail(Relation index, uint32 owner, int stripe, const OmenStripe *data)
+om_lock_tail(const OmenAppend *append, const OmenStripe *data)
 {
 	Buffer		buffer;
 
 	if (data->tail == InvalidBlockNumber)
 		return InvalidBuffer;
-	buffer = ReadBuffer(index, data->tail);
+	buffer = ReadBuffer(append->index, data->tail);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	if (!OmenPageIs(BufferGetPage(buffer), OMEN_PAGE_PENDING, owner,
-					om_pending_logical(stripe, data->npages - 1)))
-		OmenReportDamage(index, data->tail,
+	if (!OmenPageIs(BufferGetPage(buffer), OMEN_PAGE_PENDING, append->owner,
+					om_pending_logical(append->stripe, data->npages - 1)))
+		OmenReportDamage(append->index, data->tail,
 						 "It is not the last page of the pending list.");
 	return buffer;
 }
@@ -192,8 +252,7 @@ om_extend_stripe(OmenStripe *data, uint32 n, BlockNumber first,
  * the caller knew it any more.
  */
 static bool
-om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
-			   BlockNumber tail, ItemPointer tid, const void *elements)
+om_append_page(const OmenAppend *append)
 {
 	OmenMetaChange change;
 	OmenStripe *data;
@@ -202,18 +261,18 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	Page		page;
 	BlockNumber block;
 
-	data = om_begin_link(index, &change, owner, stripe, tail);
+	data = om_begin_link(append, &change);
 	if (data == NULL)
 		return false;
 	block = om_take_block(&change);
 	OMEN_FAULT_POINT("link-before-page");
-	buffer = OmenOverwriteBuffer(index, block);
+	buffer = OmenOverwriteBuffer(append->index, block);
 	page = OmenRecordPage(change.record, buffer, true);
-	om_init_pending_page(page, change.meta->pending.owner, stripe,
+	om_init_pending_page(page, change.meta->pending.owner, append->stripe,
 						 data->npages);
-	om_put_row(&cache->layout, page, tid, elements);
+	om_put_row(append, page);
 
-	tail_buffer = om_lock_tail(index, owner, stripe, data);
+	tail_buffer = om_lock_tail(append, data);
 	if (BufferIsValid(tail_buffer))
 	{
 		page = OmenRecordPage(change.record, tail_buffer, false);
@@ -234,26 +293,21 @@ om_append_page(Relation index, OmenCache *cache, uint32 owner, int stripe,
  * contents, but for the links and what they are.
  */
 static void
-om_cut_row(const OmenLayout *layout, char *pages, ItemPointer tid,
-		   const void *elements)
+om_cut_row(const OmenAppend *append, char *pages)
 {
-	char	   *row = palloc0(layout->pending_row_size);
 	uint32		part;
 
-	((OmenTid *) row)->tid = *tid;
-	memcpy(OmenPendingRowVector(row), elements, layout->vector_size);
-	for (part = 0; part < layout->pending_pages_per_row; part++)
+	for (part = 0; part < append->form->pages_per_row; part++)
 	{
 		Page		page = pages + (Size) part * BLCKSZ;
-		Size		size = OmenPartSize(layout->pending_row_size,
+		Size		size = OmenPartSize(append->form->size,
 										OMEN_PENDING_ROOM, part);
 
 		OmenPageGetPending(page)->nrows = part == 0 ? 1 : 0;
 		memcpy((char *) OmenPageGetPending(page) + sizeof(OmenPendingHead),
-			   row + part * OMEN_PENDING_ROOM, size);
+			   append->row + part * OMEN_PENDING_ROOM, size);
 		((PageHeader) page)->pd_lower += size;
 	}
-	pfree(row);
 }
 
 /*
@@ -261,10 +315,9 @@ om_cut_row(const OmenLayout *layout, char *pages, ItemPointer tid,
  * as the caller knew it any more.
  */
 static bool
-om_append_long(Relation index, OmenCache *cache, uint32 owner, int stripe,
-			   BlockNumber tail, ItemPointer tid, const void *elements)
+om_append_long(const OmenAppend *append)
 {
-	uint32		npages = cache->layout.pending_pages_per_row;
+	uint32		npages = append->form->pages_per_row;
 	uint32		n = npages;		/* to be logged */
 	char	   *pages = palloc(mul_size(npages + 1, BLCKSZ));
 	Buffer	   *buffers = palloc(mul_size(npages + 1, sizeof(Buffer)));
@@ -273,23 +326,23 @@ om_append_long(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	OmenStripe *data;
 	uint32		i;
 
-	data = om_begin_link(index, &change, owner, stripe, tail);
+	data = om_begin_link(append, &change);
 	if (data == NULL)
 		return false;
 	for (i = 0; i < npages; i++)
 	{
 		blocks[i] = om_take_block(&change);
 		OMEN_FAULT_POINT("long-before-page");
-		buffers[i] = OmenOverwriteBuffer(index, blocks[i]);
+		buffers[i] = OmenOverwriteBuffer(append->index, blocks[i]);
 		om_init_pending_page(pages + (Size) i * BLCKSZ,
-							 change.meta->pending.owner, stripe,
+							 change.meta->pending.owner, append->stripe,
 							 data->npages + i);
 	}
-	om_cut_row(&cache->layout, pages, tid, elements);
+	om_cut_row(append, pages);
 	for (i = 0; i + 1 < npages; i++)
 		OmenPageGetPending(pages + (Size) i * BLCKSZ)->next = blocks[i + 1];
 
-	buffers[npages] = om_lock_tail(index, owner, stripe, data);
+	buffers[npages] = om_lock_tail(append, data);
 	if (BufferIsValid(buffers[npages]))
 	{
 		Page		page = pages + (Size) npages * BLCKSZ;
@@ -310,30 +363,52 @@ om_append_long(Relation index, OmenCache *cache, uint32 owner, int stripe,
 	return true;
 }
 
-bool
-OmenAppendPending(Relation index, OmenCache *cache, ItemPointer tid,
-				  const void *elements)
+/* Is a list that begins now to be of codes? */
+static bool
+om_wants_codes(const OmenMetaData *meta, const OmenLayout *layout)
 {
-	int			stripe = MyProcPid % OMEN_MAX_STRIPES;
+	return meta->quantizer.owner != 0 &&
+		layout->coded_rows.size < layout->vector_rows.size;
+}
 
+/* Look where to append, and make the row if it is not what that list is of. */
+static void
+om_prepare_append(OmenAppend *append, ItemPointer tid, const void *elements)
+{
+	OmenMetaData meta;
+	const OmenPendingData *pending = &meta.pending;
+	bool		coded;
+
+	OmenReadMeta(append->index, &meta);
+	append->cache = OmenGetCacheFor(append->index, &meta);
+	append->owner = pending->owner;
+	append->known = pending->stripes[append->stripe];
+	coded = pending->owner != 0 ? pending->coded :
+		om_wants_codes(&meta, &append->cache->layout);
+	append->form = coded ? &append->cache->layout.coded_rows :
+		&append->cache->layout.vector_rows;
+	if (append->row != NULL && append->coded == coded)
+		return;
+	append->coded = coded;
+	om_make_row(append, tid, elements);
+}
+
+bool
+OmenAppendPending(Relation index, ItemPointer tid, const void *elements)
+{
+	OmenAppend	append = {0};
+
+	append.index = index;
+	append.stripe = MyProcPid % OMEN_MAX_STRIPES;
 	for (;;)
 	{
-		OmenMetaData meta;
-		const OmenStripe *data = &meta.pending.stripes[stripe];
-		uint32		owner;
-
 		CHECK_FOR_INTERRUPTS();
-		OmenReadMeta(index, &meta);
-		owner = meta.pending.owner;
+		om_prepare_append(&append, tid, elements);
 		OMEN_FAULT_POINT("append-before-lock");
-		if (om_append_to_tail(index, cache, owner, stripe, data, tid,
-							  elements))
+		if (om_append_to_tail(&append))
 			return false;
-		if (cache->layout.pending_pages_per_row > 1 ?
-			om_append_long(index, cache, owner, stripe, data->tail, tid,
-						   elements) :
-			om_append_page(index, cache, owner, stripe, data->tail, tid,
-						   elements))
+		if (append.form->pages_per_row > 1 ? om_append_long(&append) :
+			om_append_page(&append))
 			return true;
 	}
 }
@@ -341,13 +416,13 @@ OmenAppendPending(Relation index, OmenCache *cache, ItemPointer tid,
 uint64
 OmenPendingRows(const OmenLayout *layout, const OmenPendingData *pending)
 {
+	const OmenRowForm *form = OmenPendingForm(layout, pending);
 	uint64		npages = 0;
 	int			i;
 
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 		npages += pending->stripes[i].npages;
-	return npages / layout->pending_pages_per_row *
-		layout->pending_rows_per_page;
+	return npages / form->pages_per_row * form->rows_per_page;
 }
 
 void
@@ -364,6 +439,7 @@ OmenSealPending(Relation index)
 	{
 		meta->sealed = meta->pending;
 		meta->pending.owner = 0;
+		meta->pending.coded = 0;
 		for (i = 0; i < OMEN_MAX_STRIPES; i++)
 		{
 			meta->pending.stripes[i].head = InvalidBlockNumber;
@@ -415,10 +491,12 @@ OmenSealPending(Relation index)
 }
 
 void
-OmenStartPendingWalk(OmenPendingWalk *walk, const OmenPendingData *pending)
+OmenStartPendingWalk(OmenPendingWalk *walk, const OmenLayout *layout,
+					 const OmenPendingData *pending)
 {
 	memset(walk, 0, sizeof(OmenPendingWalk));
 	walk->pending = pending;
+	walk->form = OmenPendingForm(layout, pending);
 	walk->stripe = -1;
 	walk->block = InvalidBlockNumber;
 	walk->buffer = InvalidBuffer;
@@ -455,7 +533,9 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 	if (walk->block == InvalidBlockNumber)
 		OmenReportDamage(index, OMEN_METAPAGE,
 						 "The pending list is shorter than it should be.");
-	if (walk->block >= RelationGetNumberOfBlocks(index))
+	if (walk->block >= walk->nblocks)
+		walk->nblocks = RelationGetNumberOfBlocks(index);
+	if (walk->block >= walk->nblocks)
 		OmenReportDamage(index, walk->block,
 						 "A pending list leads beyond the end of the file.");
 	buffer = OmenReadBuffer(index, &cache->hints, walk->block, mode);
@@ -468,6 +548,7 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 		*retired = true;
 		return InvalidBuffer;
 	}
+	walk->at = walk->block;
 	walk->block = OmenPageGetPending(page)->next;
 	walk->page++;
 	walk->nread++;
@@ -475,15 +556,15 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 }
 
 uint32
-OmenPendingPageRows(Relation index, const OmenLayout *layout, Buffer buffer)
+OmenPendingPageRows(Relation index, const OmenRowForm *form, Buffer buffer)
 {
 	Page		page = BufferGetPage(buffer);
 	uint32		nrows = OmenPageGetPending(page)->nrows;
 	uint32		position = OmenPageGetSpecial(page)->logical %
 		OMEN_MAX_STRIPE_PAGES;
 
-	if (nrows > (position % layout->pending_pages_per_row == 0 ?
-				 layout->pending_rows_per_page : 0))
+	if (nrows > (position % form->pages_per_row == 0 ?
+				 form->rows_per_page : 0))
 		OmenReportDamage(index, BufferGetBlockNumber(buffer),
 						 "It has more rows than fit.");
 	return nrows;
@@ -497,12 +578,12 @@ static OmenTid *
 om_gather_row(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 			  bool *retired)
 {
-	const OmenLayout *layout = &cache->layout;
+	const OmenRowForm *form = walk->form;
 	uint32		part;
 
 	if (walk->copy == NULL)
-		walk->copy = palloc(layout->pending_row_size);
-	for (part = 0; part < layout->pending_pages_per_row; part++)
+		walk->copy = palloc(form->size);
+	for (part = 0; part < form->pages_per_row; part++)
 	{
 		if (part > 0)
 			walk->buffer = OmenNextPendingPage(index, cache, walk,
@@ -513,9 +594,8 @@ om_gather_row(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 			OmenReportDamage(index, OMEN_METAPAGE,
 							 "The pending list ends within a row.");
 		memcpy(walk->copy + part * OMEN_PENDING_ROOM,
-			   OmenPageGetPendingRow(layout, BufferGetPage(walk->buffer), 0),
-			   OmenPartSize(layout->pending_row_size, OMEN_PENDING_ROOM,
-							part));
+			   OmenPageGetPendingRow(form, BufferGetPage(walk->buffer), 0),
+			   OmenPartSize(form->size, OMEN_PENDING_ROOM, part));
 		OmenEndPendingWalk(walk);
 	}
 	return (OmenTid *) walk->copy;
@@ -525,20 +605,20 @@ const OmenTid *
 OmenNextPendingRow(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 				   bool *retired)
 {
-	const OmenLayout *layout = &cache->layout;
+	const OmenRowForm *form = walk->form;
 
 	*retired = false;
 	for (;;)
 	{
 		while (BufferIsValid(walk->buffer) && walk->row < walk->nrows)
 		{
-			OmenTid    *row = OmenPageGetPendingRow(layout,
+			OmenTid    *row = OmenPageGetPendingRow(form,
 													BufferGetPage(walk->buffer),
 													walk->row++);
 
 			if (row->flags & OMEN_TID_DEAD)
 				continue;
-			return layout->pending_pages_per_row == 1 ? row :
+			return form->pages_per_row == 1 ? row :
 				om_gather_row(index, cache, walk, retired);
 		}
 		OmenEndPendingWalk(walk);
@@ -547,7 +627,7 @@ OmenNextPendingRow(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 		if (!BufferIsValid(walk->buffer))
 			return NULL;
 		walk->row = 0;
-		walk->nrows = OmenPendingPageRows(index, layout, walk->buffer);
+		walk->nrows = OmenPendingPageRows(index, form, walk->buffer);
 	}
 }
 
@@ -567,17 +647,17 @@ OmenCountPending(Relation index, OmenCache *cache,
 	Buffer		buffer;
 	bool		retired;
 
-	OmenStartPendingWalk(&walk, pending);
+	OmenStartPendingWalk(&walk, &cache->layout, pending);
 	while ((buffer = OmenNextPendingPage(index, cache, &walk,
 										 BUFFER_LOCK_SHARE,
 										 &retired)) != InvalidBuffer)
 	{
 		Page		page = BufferGetPage(buffer);
-		uint32		nrows = OmenPendingPageRows(index, &cache->layout, buffer);
+		uint32		nrows = OmenPendingPageRows(index, walk.form, buffer);
 		uint32		i;
 
 		for (i = 0; i < nrows; i++)
-			if (OmenPageGetPendingRow(&cache->layout, page, i)->flags &
+			if (OmenPageGetPendingRow(walk.form, page, i)->flags &
 				OMEN_TID_DEAD)
 				counts->dead++;
 		counts->rows += nrows;

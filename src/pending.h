@@ -11,11 +11,13 @@
 #include "cache.h"
 
 /*
- * Append a row.  "elements" are vector_size bytes as in the datum.  Returns
- * true if a page was added, so that it is time to look at OmenPendingRows.
+ * Append a row.  "elements" are vector_size bytes as in the datum, of a vector
+ * that is indexed (see OmenEncode).  Returns true if a page was added, so that
+ * it is time to look at OmenPendingRows.  Leaves some memory in
+ * CurrentMemoryContext.
  */
-extern bool OmenAppendPending(Relation index, OmenCache *cache,
-							  ItemPointer tid, const void *elements);
+extern bool OmenAppendPending(Relation index, ItemPointer tid,
+							  const void *elements);
 
 /* Rows that the pages of a list have room for: an upper bound of its rows. */
 extern uint64 OmenPendingRows(const OmenLayout *layout,
@@ -31,10 +33,13 @@ extern void OmenSealPending(Relation index);
 typedef struct OmenPendingWalk
 {
 	const OmenPendingData *pending;
+	const OmenRowForm *form;	/* of its rows */
 	int			stripe;
-	uint32		page;			/* position within the stripe */
-	BlockNumber block;			/* of the page */
+	BlockNumber at;				/* the page at hand */
+	uint32		page;			/* position of the next one in its stripe */
+	BlockNumber block;			/* the next one */
 	uint64		nread;			/* pages so far */
+	BlockNumber nblocks;		/* of the file, at least */
 
 	/* for OmenNextPendingRow */
 	Buffer		buffer;			/* the page at hand, locked */
@@ -44,6 +49,7 @@ typedef struct OmenPendingWalk
 } OmenPendingWalk;
 
 extern void OmenStartPendingWalk(OmenPendingWalk *walk,
+								 const OmenLayout *layout,
 								 const OmenPendingData *pending);
 
 /*
@@ -58,18 +64,22 @@ extern Buffer OmenNextPendingPage(Relation index, OmenCache *cache,
 /*
  * The rows that begin on a pending page, checked against its size.
  */
-extern uint32 OmenPendingPageRows(Relation index, const OmenLayout *layout,
+extern uint32 OmenPendingPageRows(Relation index, const OmenRowForm *form,
 								  Buffer buffer);
 
 /*
- * The next row that is not dead, with its elements behind it; NULL at the end,
- * or (with *retired set) if the list was retired meanwhile.  A row is valid
- * until the next call; until then its page stays locked in shared mode, unless
- * the row takes several pages and was put together in memory.
+ * The next row that is not dead, an OmenCodedRow or with its elements behind
+ * it, as the list says; NULL at the end, or (with *retired set) if the list was
+ * retired meanwhile.  A row is valid until the next call; until then its page
+ * stays locked in shared mode, unless the row takes several pages and was put
+ * together in memory.
  */
 extern const OmenTid *OmenNextPendingRow(Relation index, OmenCache *cache,
 										 OmenPendingWalk *walk,
 										 bool *retired);
+
+/* Does a row have the checksum of its contents? */
+extern bool OmenCodedRowIsSound(const OmenCodedRow *row, uint32 width);
 
 /* Unlock what a walk by rows holds, if it is not to be walked to its end. */
 extern void OmenEndPendingWalk(OmenPendingWalk *walk);

@@ -3,8 +3,8 @@
  * scan.c
  *		Index scans: ORDER BY distance.
  *
- * The first call for a row reads the pending list, whose rows are compared
- * exactly, and searches every segment.  What was found goes into one heap, by
+ * The first call for a row reads the pending list, all of whose rows are
+ * compared, and searches every segment.  What was found goes into one heap, by
  * a lower bound of the operator's value, and is handed out in that order; the
  * executor computes the exact value from the heap row, and holds rows back
  * until no smaller value can come (xs_recheckorderby).
@@ -12,6 +12,9 @@
  * When more rows are wanted than the searches found, they go on with twice
  * the ef.  A row that turns up then although it is nearer than rows handed
  * out before is late: strict order drops it, relaxed order returns it.
+ *
+ * Of pending rows that are codes, a round takes the nearest only, as many as it
+ * may hand out; the next one reads the list again, for those beyond.
  *
  * A scan holds no lock between calls, and no pin.  It works on a copy of the
  * metapage; a page that no longer belongs to whom the copy says makes it
@@ -40,7 +43,7 @@
 
 /* A segment gets this many times its share of ef, but at least this ef. */
 #define OMEN_SHARE_FACTOR	2
-#define OMEN_MIN_SHARE		16
+#define OMEN_MIN_SHARE		8
 
 /*
  * Beyond ef rows, the first round gives this many more, or half of ef: the
@@ -72,6 +75,23 @@ typedef struct OmenCandidate
 	int			segment;		/* -1: pending */
 	uint32		item;			/* of so->pending or of the search's visited */
 } OmenCandidate;
+
+/* A pending list, as far as it was read. */
+typedef struct OmenFlat
+{
+	const OmenPendingData *list;
+	bool		started;
+	bool		done;			/* all rows are candidates */
+	float		limit;			/* distance up to which they are, if coded */
+} OmenFlat;
+
+/* A pending row that may become a candidate. */
+typedef struct OmenFlatRow
+{
+	double		bound;
+	float		distance;		/* in steps squared, less the excess */
+	ItemPointerData tid;
+} OmenFlatRow;
 
 /* For a NULL query: all nodes of the segment. */
 #define OMEN_ALL_NODES	PG_UINT32_MAX
@@ -111,17 +131,21 @@ typedef struct OmenScan
 	OmenQuery	query;
 	OmenSearch *searches;		/* one for each segment */
 	uint32	   *handed;			/* visited nodes that became candidates */
+	OmenFlat	flats[2];		/* sealed, pending */
 	OmenNearest shared;
 	uint32		ef;
-	bool		exhausted;		/* the searches have seen everything */
+	bool		exhausted;		/* everything has been seen */
 	OmenCandidate *candidates;	/* heap, the least bound on top */
 	uint32		ncandidates;
 	uint32		maxcandidates;
+	OmenFlatRow *noted;			/* coded rows of the list at hand */
+	uint32		nnoted;
+	uint32		maxnoted;
 	ItemPointerData *pending;	/* pending rows that became candidates */
 	uint32		npending;
 	uint32		maxpending;
-	uint64		nfound;			/* nodes that became candidates */
-	uint64		ngiven;			/* of these, taken off the heap */
+	uint64		nfound;			/* codes that became candidates */
+	uint64		ngiven;			/* candidates taken off the heap */
 	uint64		give_limit;		/* of ngiven, until the next round */
 	double		last_bound;		/* the largest that was handed out */
 	double		bound;			/* of the candidate at hand */
@@ -346,16 +370,18 @@ om_pending_bound(const OmenScan *so, const OmenCache *cache, const void *row)
 	}
 }
 
-/* Make candidates of a pending list.  False if it was retired. */
+/* Make candidates of a list of vectors: of all rows, at once. */
 static bool
-om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
-				const OmenPendingData *pending)
+om_scan_vectors(OmenScan *so, Relation index, OmenCache *cache,
+				OmenFlat *flat)
 {
 	OmenPendingWalk walk;
 	const OmenTid *row;
 	bool		retired;
 
-	OmenStartPendingWalk(&walk, pending);
+	if (flat->started)
+		return true;
+	OmenStartPendingWalk(&walk, &cache->layout, flat->list);
 	while ((row = OmenNextPendingRow(index, cache, &walk, &retired)) != NULL)
 	{
 		double		bound = 0;
@@ -368,6 +394,129 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache,
 		om_add_pending(so, bound, &row->tid);
 	}
 	so->counts.pages += walk.nread;
+	flat->started = true;
+	flat->done = true;
+	return !retired;
+}
+
+/* Note a coded row that may become a candidate. */
+static void
+om_note_row(OmenScan *so, const OmenCache *cache, const OmenCodedRow *row,
+			double distance)
+{
+	OmenCodeInfo info = {row->norm2, row->error, row->excess};
+	OmenFlatRow *noted;
+
+	if (so->nnoted == so->maxnoted)
+	{
+		so->maxnoted *= 2;
+		so->noted = repalloc_huge(so->noted, mul_size(so->maxnoted,
+													  sizeof(OmenFlatRow)));
+	}
+	noted = &so->noted[so->nnoted++];
+	noted->bound = OmenLowerBound(cache->quantizer, &so->query, distance,
+								  row->code, &info);
+	noted->distance = distance - info.excess;
+	noted->tid = row->tid.tid;
+}
+
+/*
+ * Make candidates of those rows of a list of codes that are among the nearest,
+ * less those of earlier rounds, which are known by their distances.
+ */
+static bool
+om_scan_codes(OmenScan *so, Relation index, OmenCache *cache, OmenFlat *flat,
+			  OmenNearest *nearest)
+{
+	OmenPendingWalk walk;
+	const OmenTid *row;
+	bool		retired;
+	float		limit;
+	uint32		i;
+
+	so->nnoted = 0;
+	flat->done = true;
+	OmenStartPendingWalk(&walk, &cache->layout, flat->list);
+	while ((row = OmenNextPendingRow(index, cache, &walk, &retired)) != NULL)
+	{
+		const OmenCodedRow *coded = (const OmenCodedRow *) row;
+		double		distance = OmenCodeDistance(&so->query,
+												cache->frozen.width,
+												coded->code, coded->norm2);
+		float		less_excess = distance - coded->excess;
+
+		so->counts.pending_rows++;
+		if (less_excess > OmenNearestLimit(nearest))
+		{
+			flat->done = false;
+			continue;
+		}
+		OmenAddNearest(nearest, less_excess);
+		if (!flat->started || less_excess > flat->limit)
+			om_note_row(so, cache, coded, distance);
+	}
+	so->counts.pages += walk.nread;
+
+	/* Of those within what was the limit then, take those within the last. */
+	limit = OmenNearestLimit(nearest);
+	for (i = 0; i < so->nnoted; i++)
+	{
+		if (so->noted[i].distance > limit)
+		{
+			flat->done = false;
+			continue;
+		}
+		om_add_pending(so, so->noted[i].bound, &so->noted[i].tid);
+		so->nfound++;
+	}
+	flat->limit = flat->started ? Max(flat->limit, limit) : limit;
+	flat->started = true;
+	return !retired;
+}
+
+/*
+ * The nearest of all that was visited and of the rows of pending lists, as many
+ * as may be handed out in this round, so that no row that is left out is nearer
+ * than one that is handed out.
+ */
+static void
+om_init_nearest_rows(const OmenScan *so, const OmenLayout *layout,
+					 OmenNearest *nearest)
+{
+	uint64		most = so->shared.n;
+	uint32		i;
+
+	for (i = 0; i < lengthof(so->flats); i++)
+		most += OmenPendingRows(layout, so->flats[i].list);
+	OmenInitNearest(nearest, Max(Min(so->give_limit, most), 1));
+	for (i = 0; i < so->shared.n; i++)
+		OmenAddNearest(nearest, so->shared.distances[i]);
+}
+
+/*
+ * Make candidates of the pending lists.  False if one was retired.
+ */
+static bool
+om_scan_pending(OmenScan *so, Relation index, OmenCache *cache)
+{
+	OmenNearest nearest;
+	bool		retired = false;
+	uint32		i;
+
+	om_init_nearest_rows(so, &cache->layout, &nearest);
+	for (i = 0; i < lengthof(so->flats) && !retired; i++)
+	{
+		OmenFlat   *flat = &so->flats[i];
+
+		if (flat->list->owner == 0)
+			continue;
+		retired = flat->list->coded && !so->all ?
+			!om_scan_codes(so, index, cache, flat, &nearest) :
+			!om_scan_vectors(so, index, cache, flat);
+		if (!flat->done)
+			so->exhausted = false;
+	}
+	pfree(nearest.distances);
 	return !retired;
 }
 
@@ -396,6 +545,18 @@ om_segment_ef(const OmenScan *so, uint32 segment)
 }
 
 /*
+ * How many candidates may be handed out before the next round, all rounds
+ * together.
+ */
+static uint64
+om_give_limit(const OmenScan *so, bool first)
+{
+	if (so->meta.nsegments == 0)
+		return PG_UINT64_MAX;
+	return (uint64) so->ef + (first ? Min(OMEN_EXTRA_ROWS, so->ef / 2) : 0);
+}
+
+/*
  * Search all segments, the largest first, so that its distances bound what is
  * looked for in the others; and make candidates of the nodes visited since
  * the last round.  False if a segment was retired.
@@ -407,9 +568,6 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 	uint32		n;
 	uint32		i;
 
-	OmenInitNearest(&so->shared, so->ef);
-	so->counts.rounds++;
-	so->exhausted = true;
 	for (n = 0; n < so->meta.nsegments; n++)
 	{
 		uint32		next = OMEN_MAX_SEGMENTS;
@@ -439,6 +597,20 @@ om_run_searches(OmenScan *so, Relation index, OmenCache *cache)
 			so->exhausted = false;
 	}
 	return true;
+}
+
+/*
+ * One round: search the segments, and read the pending lists, of which those
+ * rows count then that are among the nearest.  False if something was retired.
+ */
+static bool
+om_run_round(OmenScan *so, Relation index, OmenCache *cache)
+{
+	OmenInitNearest(&so->shared, so->ef);
+	so->counts.rounds++;
+	so->exhausted = true;
+	return om_run_searches(so, index, cache) &&
+		om_scan_pending(so, index, cache);
 }
 
 /* Candidates for a NULL query: every segment as a whole. */
@@ -481,6 +653,8 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 	{
 		so->maxcandidates = OMEN_CANDIDATES_SIZE;
 		so->candidates = palloc(OMEN_CANDIDATES_SIZE * sizeof(OmenCandidate));
+		so->maxnoted = OMEN_PENDING_SIZE;
+		so->noted = palloc(OMEN_PENDING_SIZE * sizeof(OmenFlatRow));
 		so->maxpending = OMEN_PENDING_SIZE;
 		so->pending = palloc(OMEN_PENDING_SIZE * sizeof(ItemPointerData));
 	}
@@ -499,15 +673,14 @@ om_first_round(IndexScanDesc scan, OmenScan *so)
 		OmenPrepareQuery(cache->quantizer, cache->frozen.edge_dims,
 						 so->elements, &so->query);
 
-	if (!om_scan_pending(so, index, cache, &so->meta.sealed) ||
-		!om_scan_pending(so, index, cache, &so->meta.pending))
-		return false;
-	if (so->all)
-		om_add_segments(so);
-	else if (!om_run_searches(so, index, cache))
-		return false;
-	so->give_limit = (uint64) so->ef + Min(OMEN_EXTRA_ROWS, so->ef / 2);
-	return true;
+	memset(so->flats, 0, sizeof(so->flats));
+	so->flats[0].list = &so->meta.sealed;
+	so->flats[1].list = &so->meta.pending;
+	so->give_limit = om_give_limit(so, true);
+	if (!so->all)
+		return om_run_round(so, index, cache);
+	om_add_segments(so);
+	return om_scan_pending(so, index, cache);
 }
 
 static uint64
@@ -649,12 +822,14 @@ om_next_round(IndexScanDesc scan, OmenScan *so)
 		work_mem * 1024.0 * omen_scan_mem_multiplier)
 		return false;
 	so->ef = Min(so->ef, PG_INT32_MAX / 2) * 2;
-	if (!om_run_searches(so, index, cache))
+	so->give_limit = om_give_limit(so, false);
+	if (!om_run_round(so, index, cache))
 	{
 		om_start_over(scan, so);
 		return true;
 	}
-	so->give_limit = so->exhausted ? PG_UINT64_MAX : so->ef;
+	if (so->exhausted)
+		so->give_limit = PG_UINT64_MAX;
 	return true;
 }
 
@@ -689,8 +864,7 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 		const OmenVisited *visited = NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		if (so->ncandidates == 0 ||
-			(so->candidates[0].segment >= 0 && so->ngiven >= so->give_limit))
+		if (so->ncandidates == 0 || so->ngiven >= so->give_limit)
 		{
 			if (om_next_round(scan, so))
 				continue;
@@ -699,8 +873,7 @@ om_next_candidate(IndexScanDesc scan, OmenScan *so)
 			so->give_limit = PG_UINT64_MAX;
 		}
 		candidate = om_take_candidate(so);
-		if (candidate.segment >= 0)
-			so->ngiven++;
+		so->ngiven++;
 		if (candidate.segment >= 0 && candidate.item != OMEN_ALL_NODES)
 			visited = om_visited(so, &candidate);
 		if (om_is_late(so, candidate.bound) && so->known == NULL)

@@ -324,6 +324,8 @@ om_list_possible(const OmenMetaData *meta, const OmenPendingData *list)
 	uint64		npages = 0;
 	int			i;
 
+	if (list->coded > (meta->quantizer.owner != 0 ? 1 : 0))
+		return false;
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 	{
 		const OmenStripe *stripe = &list->stripes[i];
@@ -381,7 +383,7 @@ om_check_meta(Relation index, Page page)
 	if (!om_list_possible(meta, &meta->pending) ||
 		!om_list_possible(meta, &meta->sealed))
 		OmenReportDamage(index, OMEN_METAPAGE,
-						 "A pending list has impossible sizes.");
+						 "A pending list is not possible.");
 }
 
 void

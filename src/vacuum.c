@@ -130,22 +130,22 @@ om_vacuum_segment(OmenVacuum *vacuum, const OmenSegmentData *segment)
 static void
 om_vacuum_pending(OmenVacuum *vacuum, const OmenPendingData *pending)
 {
-	const OmenLayout *layout = &vacuum->cache->layout;
 	OmenPendingWalk walk;
 	Buffer		buffer;
 	bool		retired;
 
-	OmenStartPendingWalk(&walk, pending);
+	OmenStartPendingWalk(&walk, &vacuum->cache->layout, pending);
 	while ((buffer = OmenNextPendingPage(vacuum->index, vacuum->cache, &walk,
 										 BUFFER_LOCK_EXCLUSIVE,
 										 &retired)) != InvalidBuffer)
 	{
-		uint32		nrows = OmenPendingPageRows(vacuum->index, layout, buffer);
+		uint32		nrows = OmenPendingPageRows(vacuum->index, walk.form,
+												 buffer);
 		uint32		ndead;
 
 		om_mark_page(vacuum, buffer,
 					 SizeOfPageHeaderData + sizeof(OmenPendingHead),
-					 layout->pending_row_size, nrows, &ndead);
+					 walk.form->size, nrows, &ndead);
 		UnlockReleaseBuffer(buffer);
 		OmenVacuumDelayPoint();
 	}

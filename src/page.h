@@ -32,7 +32,7 @@
  * Version history
  *
  * 1	first format (unreleased)
- * 2	pending rows as codes (unreleased)
+ * 2	pending rows as codes, factors of edges in 24 bits (unreleased)
  */
 #define OMEN_VERSION		2
 #define OMEN_MIN_VERSION	2

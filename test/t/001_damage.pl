@@ -30,14 +30,16 @@ my %in_meta = (
 	edge_dims => 44, degree => 48, m => 52, step => 88, nblocks => 104, next_owner => 108,
 	nsegments => 112, owner => 120, nnodes => 124, ntids => 128,
 	ndead => 132, nextents => 140, extent => 152, seed => 64,
-	sealed_npages => 2280);
+	pending_coded => 2172, sealed_npages => 2288);
+my %row = (tid => 32, norm2 => 40, error => 44, excess => 48, code => 56);
 my $u32 = sub { pack 'V', $_[0] };
 my $u16 = sub { pack 'v', $_[0] };
 my $float = sub { pack 'f<', $_[0] };
 my $nan = $u32->(0x7FC00000);
 
 # Page type and logical number, offset, new bytes, what it is found by; "l1" for
-# an index by L1 distance, whose codes have 32 bytes for 8 dimensions.
+# an index by L1 distance, whose codes have 32 bytes for 8 dimensions; "coded"
+# for one of vectors so wide that pending rows are codes.
 my @damages = (
 	[ 'slot page zeroed', $slots, 3, 0, "\0" x 8192, 'page' ],
 	[ 'owner changed', $slots, 2, 8176, $u32->(77), 'page' ],
@@ -101,6 +103,14 @@ my @damages = (
 	[ 'smaller error', $slots, 0, $slot{error}, $float->(0.001), 'page' ],
 	[ 'behind the contents', $directory, undef, 8000, $u32->(1), 'page' ],
 	[ 'another pending vector', $pending, undef, $content + 8 + 8 + 2, $u16->(0x4155), 'heap' ],
+	[ 'code of a pending row', $pending, undef, $row{code} + 9, "\x80", 'pending', 'coded' ],
+	[ 'norm2 of a pending row', $pending, undef, $row{norm2}, $float->(1), 'pending', 'coded' ],
+	[ 'error of a pending row', $pending, undef, $row{error}, $float->(0.001), 'pending', 'coded' ],
+	[ 'excess of a pending row', $pending, undef, $row{excess}, $nan, 'pending', 'coded' ],
+	[ 'TID of a pending row', $pending, undef, $row{tid} + 4, $u16->(55), 'pending', 'coded' ],
+	[ 'dead pending row', $pending, undef, $row{tid} + 6, $u16->(1), 'heap', 'coded' ],
+	[ 'no list of codes', $meta, 0, $in_meta{pending_coded}, $u32->(0), 'metapage', 'coded' ],
+	[ 'no such list', $meta, 0, $in_meta{pending_coded}, $u32->(2), 'pending', 'coded' ],
 	[ 'code', $slots, 0, $slot{code} + 5, "\x80", 'slot', 'l1' ],
 	[ 'norm2', $slots, 0, $slot{norm2}, $float->(1), 'slot', 'l1' ],
 	[ 'neighbour itself', $slots, 0, $slot{code} + 32, $u32->(0), 'neighbors', 'l1' ],
@@ -112,23 +122,27 @@ my @damages = (
 	[ 'entries not in order', $directory, undef, $content + 4 + 32, $u32->(0), 'directory', 'l1' ],
 );
 
-my @random = map { [ "random $_", (undef) x 5, $_ % 4 == 0 ? 'l1' : 'l2' ] }
+my @random = map { [ "random $_", (undef) x 5, (qw(l1 l2 coded l2))[ $_ % 4 ] ] }
   1 .. $random_rounds;
 my @all = (@damages, @random,
 	[ 'TID twice', 'twice' ], [ 'pages exchanged', 'exchange' ],
 	[ 'node cut off', 'cut' ], [ 'truncated', 'truncate' ]);
 
 my @metrics = map { $_->[6] || 'l2' } @all;
-my %operators = (l1 => '<+>', l2 => '<->');
+my %operators = (l1 => '<+>', l2 => '<->', coded => '<->');
+my %opclasses = (l1 => 'vector_l1_ops', l2 => 'vector_l2_ops',
+	coded => 'vector_l2_ops');
+my %sources = (l1 => 'data', l2 => 'data', coded => 'wide');
 
 # An index for each, with a segment and a pending list of two pages.
 $node->safe_psql('postgres',
-	'CREATE TABLE data AS SELECT v::vector(8) FROM vectors(1400, 8) v');
+	'CREATE TABLE data AS SELECT v::vector(8) FROM vectors(1400, 8) v;
+	CREATE TABLE wide AS SELECT v::vector(24) FROM vectors(1400, 24) v');
 $node->safe_psql(
 	'postgres', join '', map {
-		"CREATE TABLE t$_ AS SELECT v FROM data LIMIT 1100;
-		CREATE INDEX i$_ ON t$_ USING omen (v vector_$metrics[$_]_ops);
-		INSERT INTO t$_ SELECT v FROM data OFFSET 1100;"
+		"CREATE TABLE t$_ AS SELECT v FROM $sources{$metrics[$_]} LIMIT 1100;
+		CREATE INDEX i$_ ON t$_ USING omen (v $opclasses{$metrics[$_]});
+		INSERT INTO t$_ SELECT v FROM $sources{$metrics[$_]} OFFSET 1100;"
 	} 0 .. $#all);
 my @files = split /\n/, $node->safe_psql('postgres',
 	"SELECT pg_relation_filepath('i' || n)
@@ -281,6 +295,8 @@ foreach my $n (0 .. $#all)
 		my $sql = sprintf $use, $n;
 
 		$sql =~ s/<->/$operators{$metrics[$n]}/;
+		$sql =~ s/FROM data/FROM $sources{$metrics[$n]}/;
+		$sql =~ s/,1\]'/,1@{[',0' x 16]}]'/ if $metrics[$n] eq 'coded';
 		($status, $out, $err) = $node->psql('postgres',
 			"SET statement_timeout = '10s'; $sql");
 		if ($status == 2 || $err =~ /statement timeout|server closed/)

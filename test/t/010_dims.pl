@@ -16,7 +16,8 @@ my $seed = $ENV{OMEN_SEED} || time;
 srand $seed;
 note "OMEN_SEED=$seed";
 
-# Pending rows of 5 pages, slots of 2, of which the code begins at 48.
+# Pending rows of 5 pages, as codes of 2; slots of 2, of which the code begins
+# at 48.
 my $dims = 9000;
 my ($slots, $pending) = (3, 6);
 my $query = "(SELECT v FROM base WHERE n = 0)";
@@ -123,7 +124,8 @@ foreach my $damage (
 	[ 'second part cut off', "$slots/5", 12, pack('v', 100), 'page' ],
 	[ 'parts exchanged', "$slots/4", 8180, pack('V', 5), 'page' ],
 	[ 'row on a second page', "$pending/" . ($row + 1), 28, pack('V', 1), 'pending' ],
-	[ 'second page of a row zeroed', "$pending/" . ($row + 2), 0, "\0" x 8192, 'page' ])
+	[ 'code on a second page', "$pending/" . ($row + 1), 100, "\x33", 'pending' ],
+	[ 'second page of a row zeroed', "$pending/" . ($row + 1), 0, "\0" x 8192, 'page' ])
 {
 	my ($label, $key, $offset, $bytes, $invariant) = @$damage;
 	my $block = $pages->{$key};

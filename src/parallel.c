@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/index.h"
@@ -72,7 +74,11 @@ om_parallel_safe(Relation index)
 		is_parallel_safe(root, predicate);
 }
 
-/* Workers for the size of a table, its large values counted in. */
+/*
+ * Workers for the size of a table, its large values counted in.  More processes
+ * than CPUs would only wait for each other: a build reads the table in a small
+ * part of its time.
+ */
 static int
 om_workers_by_size(Relation heap)
 {
@@ -92,6 +98,7 @@ om_workers_by_size(Relation heap)
 	rel->rel_parallel_workers = -1;
 	workers = compute_parallel_worker(rel, pages, -1,
 									  max_parallel_maintenance_workers);
+	workers = Min(workers, (int) Max(sysconf(_SC_NPROCESSORS_ONLN) - 1, 0));
 	while (workers > 0 &&
 		   maintenance_work_mem / (workers + 1) < OMEN_MEMBER_MEMORY)
 		workers--;
@@ -100,7 +107,8 @@ om_workers_by_size(Relation heap)
 
 /*
  * The rules are those of PostgreSQL's own index builds, except that large
- * values count for the size of the table.
+ * values count for the size of the table, and that there are no more processes
+ * than CPUs unless the table's parallel_workers asks for them.
  */
 int
 OmenPlanWorkers(Relation heap)

@@ -54,14 +54,18 @@ om_put_info(FunctionCallInfo fcinfo, const Datum *values, const bool *nulls)
 }
 
 static void
-om_put_segment(FunctionCallInfo fcinfo, const OmenMetaData *meta,
-			   const OmenSegmentData *segment)
+om_put_segment(FunctionCallInfo fcinfo, Relation index,
+			   const OmenMetaData *meta, const OmenSegmentData *segment)
 {
 	static const bool nulls[OMEN_INFO_COLUMNS] = {false};
 	Datum		values[OMEN_INFO_COLUMNS];
 	int64		pages = 0;
 	uint32		i;
 
+	/* Nothing else reads it; the type's output function would complain. */
+	if (!IS_VALID_TIMESTAMP(segment->born))
+		OmenReportDamage(index, OMEN_METAPAGE,
+						 "A segment was made at an impossible time.");
 	for (i = 0; i < segment->nextents; i++)
 		pages += segment->extents[i].nblocks;
 	values[0] = CStringGetTextDatum("segment");
@@ -124,7 +128,7 @@ omen_index_info(PG_FUNCTION_ARGS)
 
 	om_read_index(index, &meta, &counts);
 	for (i = 0; i < meta.nsegments; i++)
-		om_put_segment(fcinfo, &meta, &meta.segments[i]);
+		om_put_segment(fcinfo, index, &meta, &meta.segments[i]);
 	om_put_pending(fcinfo, &meta, &counts);
 	relation_close(index, AccessShareLock);
 	return (Datum) 0;

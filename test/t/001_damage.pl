@@ -28,7 +28,7 @@ my %slot = (
 my %in_meta = (
 	magic => 24, version => 28, metric => 32, dims => 36, width => 40,
 	edge_dims => 44, degree => 48, m => 52, step => 88, nblocks => 104, next_owner => 108,
-	nsegments => 112, owner => 120, nnodes => 124, ntids => 128,
+	nsegments => 112, owner => 120, nnodes => 124, ntids => 128, born => 144,
 	ndead => 132, nextents => 140, extent => 152, seed => 64,
 	pending_coded => 2172, sealed_npages => 2288);
 my %row = (tid => 32, norm2 => 40, error => 44, excess => 48, code => 56);
@@ -98,6 +98,7 @@ my @damages = (
 	[ 'row beyond the table', $tids, undef, $content, $u16->(16), 'heap' ],
 	[ 'two nodes with one row', $slots, 0, $slot{ntids}, $u32->(2), 'tids' ],
 	[ 'another seed', $meta, 0, $in_meta{seed}, $u32->(1), 'frozen' ],
+	[ 'time of a segment', $meta, 0, $in_meta{born} + 4, $u32->(0x80000000), 'metapage' ],
 	[ 'pages of no list', $meta, 0, $in_meta{sealed_npages}, $u32->(0x6F0000), 'pending' ],
 	[ 'another mean', $quantizer, 0, $content + 8, $float->(0.5), 'page' ],
 	[ 'smaller error', $slots, 0, $slot{error}, $float->(0.001), 'page' ],
@@ -304,7 +305,7 @@ foreach my $n (0 .. $#all)
 			diag "$name: $use: $err";
 			$failed++;
 		}
-		elsif ($err =~ /internal|restarted too often|vanished|open file/)
+		elsif ($err =~ /internal|restarted too often|vanished|open file|timestamp/)
 		{
 			diag "$name: $use: $err";
 			$unclear++;

@@ -216,6 +216,12 @@ STEPS = (
     "INSERT INTO long SELECT v FROM sample LIMIT 6",
     "DELETE FROM long WHERE ctid IN (SELECT ctid FROM long LIMIT 3)",
     "VACUUM long",
+    # Workers come late, so that the leader gets more rows than its share.
+    "INSERT INTO late SELECT a.v FROM tab a, generate_series(1, 3) LIMIT 6000",
+    "SET maintenance_work_mem = '128MB'",
+    "REINDEX INDEX lateidx",
+    "TRUNCATE late",
+    "SET maintenance_work_mem = '1MB'",
     # A flush that fails leaves a reservation and a sealed list to the next.
     "SET omen.fault = 'publish-before-wal:error'",
     "INSERT INTO tab (v) SELECT v FROM tab ORDER BY id LIMIT 1200",
@@ -255,7 +261,8 @@ class Points(Survivor):
     def make(self, cursor):
         oracle.make_table(cursor, self.env.method, 1500, self.rng,
                           ("idx", "idx2"))
-        cursor.execute("CREATE TABLE late (v vector(%d))" % oracle.DIMS)
+        cursor.execute("CREATE TABLE late (v vector(%d))"
+                       " WITH (parallel_workers = 2)" % oracle.DIMS)
         cursor.execute("CREATE INDEX lateidx ON late USING omen (v)")
         cursor.execute("CREATE TABLE long (v vector(%d))" % oracle.LONG)
         cursor.execute("CREATE INDEX longidx ON long USING omen (v)")

@@ -45,6 +45,9 @@
 /* The most nodes of a leaf. */
 #define OMEN_MAX_LEAF			300
 
+/* The most clusters of a node: the keys of select() with two groups. */
+#define OMEN_MAX_FANOUT			16
+
 /* The most nodes of a cell. */
 #define OMEN_MAX_CELL			128
 

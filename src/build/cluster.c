@@ -30,9 +30,6 @@
 /* Nodes that stand for all when the middle is computed. */
 #define OM_SAMPLE			OMEN_MAX_CELL
 
-/* Keys of select() with two groups. */
-#define OM_LINE				16
-
 /* Leaders that are compared with, as columns. */
 typedef struct OmLeaders
 {
@@ -161,7 +158,7 @@ om_assign_block(OmAssignment *work, uint32 from, int n)
 	OmenMatrix *matrix = work->cell.matrix;
 	int			fanout = builder->shape.fanout;
 	uint32		nodes[OMEN_BLOCK_ROWS];
-	uint32		keys[OMEN_BLOCK_ROWS * OM_LINE];
+	uint32		keys[OMEN_BLOCK_ROWS * OMEN_MAX_FANOUT];
 
 	for (int r = 0; r < n; r++)
 		nodes[r] = from + r;
@@ -172,7 +169,7 @@ om_assign_block(OmAssignment *work, uint32 from, int n)
 	for (int r = 0; r < n; r++)
 		for (int i = 0; i < fanout; i++)
 			builder->clusters[(Size) (from + r) * fanout + i] =
-				work->cell.numbers[keys[r * OM_LINE + i] & 0xffff];
+				work->cell.numbers[keys[r * OMEN_MAX_FANOUT + i] & 0xffff];
 }
 
 /* Clusters of the nodes of cells first..end-1. */

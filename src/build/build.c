@@ -33,8 +33,8 @@ static const OmQuality om_qualities[] = {
 };
 
 /*
- * Above this degree lines of 16 keys, and half as many clusters more, are needed
- * to fill the lists.
+ * Above this degree lines of 16 keys, and half as many clusters more, are
+ * needed to fill the lists.
  */
 #define OM_SHORT_LINE_DEGREE	48
 #define OM_LONG_LINE_NEAREST	13

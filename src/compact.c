@@ -163,14 +163,7 @@ om_free_sealed(OmenMetaChange *change, const BlockNumber *blocks,
 		}
 		OmenFreeExtent(change->meta, extent);
 	}
-	change->meta->sealed.owner = 0;
-	change->meta->sealed.coded = 0;
-	for (i = 0; i < OMEN_MAX_STRIPES; i++)
-	{
-		change->meta->sealed.stripes[i].head = InvalidBlockNumber;
-		change->meta->sealed.stripes[i].tail = InvalidBlockNumber;
-		change->meta->sealed.stripes[i].npages = 0;
-	}
+	OmenEmptyPending(&change->meta->sealed);
 }
 
 static int

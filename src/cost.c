@@ -51,9 +51,6 @@
 #define OMEN_FIRST_VISITS		20
 #define OMEN_VISITS_PER_EF		3
 
-/* A small segment's ef, besides twice its share. */
-#define OMEN_LEAST_EF			8
-
 /*
  * Rows beyond ef: visits for each, over all rounds; visits for each node, if
  * the segment is read to its end; and operators for each row and round, for
@@ -140,7 +137,8 @@ om_count_visits(const OmenMetaData *meta, double ef_search, double wanted,
 	{
 		const OmenSegmentData *segment = &meta->segments[i];
 		double		share = segment->ntids / total;
-		double		ef = Min(ef_search, ef_search * share * 2 + OMEN_LEAST_EF);
+		double		ef = Min(ef_search, ef_search * share * OMEN_SHARE_FACTOR +
+							 OMEN_MIN_SHARE);
 
 		*first += Min(OMEN_FIRST_VISITS + OMEN_VISITS_PER_EF * ef,
 					  segment->nnodes);

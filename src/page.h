@@ -153,6 +153,18 @@ typedef struct OmenPendingData
 	OmenStripe	stripes[OMEN_MAX_STRIPES];
 } OmenPendingData;
 
+/* There is no list any more, or not yet. */
+static inline void
+OmenEmptyPending(OmenPendingData *pending)
+{
+	memset(pending, 0, sizeof(OmenPendingData));
+	for (int i = 0; i < OMEN_MAX_STRIPES; i++)
+	{
+		pending->stripes[i].head = InvalidBlockNumber;
+		pending->stripes[i].tail = InvalidBlockNumber;
+	}
+}
+
 typedef struct OmenMetaData
 {
 	uint32		magic;

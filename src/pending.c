@@ -438,14 +438,7 @@ OmenSealPending(Relation index)
 	if (meta->sealed.owner == 0 && meta->pending.owner != 0)
 	{
 		meta->sealed = meta->pending;
-		meta->pending.owner = 0;
-		meta->pending.coded = 0;
-		for (i = 0; i < OMEN_MAX_STRIPES; i++)
-		{
-			meta->pending.stripes[i].head = InvalidBlockNumber;
-			meta->pending.stripes[i].tail = InvalidBlockNumber;
-			meta->pending.stripes[i].npages = 0;
-		}
+		OmenEmptyPending(&meta->pending);
 		sealed = meta->sealed;
 		OMEN_FAULT_POINT("seal-before-wal");
 		OmenMetaCommit(&change);

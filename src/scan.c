@@ -41,10 +41,6 @@
 #include "pending.h"
 #include "search.h"
 
-/* A segment gets this many times its share of ef, but at least this ef. */
-#define OMEN_SHARE_FACTOR	2
-#define OMEN_MIN_SHARE		8
-
 /*
  * Beyond ef rows, the first round gives this many more, or half of ef: the
  * executor needs a few to know that those before them are in order.  But not

@@ -716,7 +716,7 @@ om_visit_frontier(OmenSearch *search, Relation index, OmenCache *cache,
 								 (uint32) search->frontier[i], 0,
 								 layout->slot_size);
 		n--;
-		if (n > 0)
+		if (n > 0 && at_once < layout->slot_size)
 			om_prefetch_slot(search, index, cache,
 							 queue[(first + 1) % OMEN_QUEUE],
 							 at_once, layout->slot_size);

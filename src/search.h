@@ -21,6 +21,10 @@
  */
 #define OMEN_LIFTED_EF		6
 
+/* A segment gets this many times its share of ef, but at least this ef. */
+#define OMEN_SHARE_FACTOR	2
+#define OMEN_MIN_SHARE		8
+
 /* A node that was visited: its distance is known, not only estimated. */
 typedef struct OmenVisited
 {

@@ -226,7 +226,6 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 	OmenRecord *record;
 	Page		page;
 	OmenMetaData *meta;
-	int			i;
 
 	LockRelationForExtension(index, ExclusiveLock);
 	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
@@ -258,12 +257,8 @@ OmenCreateMeta(Relation index, ForkNumber fork, const OmenFrozen *frozen)
 	meta->frozen = *frozen;
 	meta->next_owner = 1;
 	meta->nblocks = 1;
-	for (i = 0; i < OMEN_MAX_STRIPES; i++)
-	{
-		meta->pending.stripes[i].head = InvalidBlockNumber;
-		meta->pending.stripes[i].tail = InvalidBlockNumber;
-		meta->sealed.stripes[i] = meta->pending.stripes[i];
-	}
+	OmenEmptyPending(&meta->pending);
+	OmenEmptyPending(&meta->sealed);
 	om_seal_meta(meta);
 	((PageHeader) page)->pd_lower += sizeof(OmenMetaData);
 

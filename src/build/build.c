@@ -21,15 +21,13 @@ typedef struct OmQuality
 {
 	int			max_ef;			/* applies up to this ef_construction */
 	int			fanout;
-	int			leaf_max;
-	int			nearest;
 	int			candidates;
 } OmQuality;
 
 static const OmQuality om_qualities[] = {
-	{63, 6, 300, 7, 32},
-	{128, 8, 300, 7, 48},
-	{INT_MAX, 16, 300, 7, 48}
+	{63, 6, 32},
+	{128, 8, 48},
+	{INT_MAX, 16, 48}
 };
 
 /*
@@ -37,6 +35,7 @@ static const OmQuality om_qualities[] = {
  * needed to fill the lists.
  */
 #define OM_SHORT_LINE_DEGREE	48
+#define OM_SHORT_LINE_NEAREST	7
 #define OM_LONG_LINE_NEAREST	13
 #define OM_LONG_LINE_FANOUT(fanout)	Min((fanout) * 3 / 2, OMEN_MAX_FANOUT)
 
@@ -49,7 +48,7 @@ static const OmQuality om_qualities[] = {
 	Min((shape)->forward, (shape)->fanout * (shape)->line_keys / 2)
 
 /* The most nodes of a level-1 cluster, on the average. */
-#define OM_MAX_CLUSTER(leaf_max)	(5 * (leaf_max))
+#define OM_MAX_CLUSTER			(5 * OMEN_MAX_LEAF)
 
 /* A forward link: target and distance. */
 #define OM_LINK_BYTES			(sizeof(uint32) + sizeof(uint16))
@@ -77,10 +76,10 @@ om_square_root(uint64 x)
 static void
 om_size_clusters(OmenBuildShape *shape, uint32 n)
 {
-	uint32		best = om_square_root((uint64) n * shape->leaf_max * 10 / 16);
+	uint32		best = om_square_root((uint64) n * OMEN_MAX_LEAF * 10 / 16);
 	uint64		leaders;
 
-	shape->cluster = Min(best, OM_MAX_CLUSTER(shape->leaf_max));
+	shape->cluster = Min(best, OM_MAX_CLUSTER);
 	leaders = (uint64) n * shape->fanout / shape->cluster;
 	shape->leaders = Min(Max(leaders, 2 * shape->fanout), n);
 }
@@ -92,11 +91,10 @@ om_shape(OmenBuildShape *shape, const OmenBuildParams *params, uint32 n)
 
 	while (params->ef_construction > quality->max_ef)
 		quality++;
-	shape->leaf_max = quality->leaf_max;
 	shape->groups = params->degree <= OM_SHORT_LINE_DEGREE ? 1 : 2;
 	shape->fanout = shape->groups == 1 ? quality->fanout :
 		OM_LONG_LINE_FANOUT(quality->fanout);
-	shape->nearest = shape->groups == 1 ? quality->nearest :
+	shape->nearest = shape->groups == 1 ? OM_SHORT_LINE_NEAREST :
 		OM_LONG_LINE_NEAREST;
 	shape->line_keys = 8 * shape->groups;
 	shape->candidates = Max(quality->candidates, params->degree);

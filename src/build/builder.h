@@ -75,7 +75,6 @@
 typedef struct OmenBuildShape
 {
 	int			fanout;			/* level-1 clusters of each node */
-	int			leaf_max;		/* most nodes of a leaf */
 	int			groups;			/* see select() of matrix.h */
 	int			nearest;		/* k of select() */
 	int			line_keys;		/* keys of a line */

@@ -19,9 +19,9 @@
  * leaf, as parts vary.
  */
 #define OM_SPLIT_LEADERS	256
-#define OM_PART(leaf_max)	Max((leaf_max) * 10 / 16, 1)
+#define OM_PART				(OMEN_MAX_LEAF * 10 / 16)
 
-/* Parts smaller than this are joined to leaves of leaf_max / 2. */
+/* Parts smaller than this are joined to leaves of OMEN_MAX_LEAF / 2. */
 #define OM_LEAF_MIN			50
 
 /* Splits that separate little end at this depth. */
@@ -82,10 +82,9 @@ om_leaf(OmCluster *cluster, const uint16 *positions, int n)
 static void
 om_cut(OmCluster *cluster, const uint16 *positions, int n)
 {
-	int			leaf_max = cluster->builder->shape.leaf_max;
 
-	for (int i = 0; i < n; i += leaf_max)
-		om_leaf(cluster, positions + i, Min(leaf_max, n - i));
+	for (int i = 0; i < n; i += OMEN_MAX_LEAF)
+		om_leaf(cluster, positions + i, Min(OMEN_MAX_LEAF, n - i));
 }
 
 /* Make a random position of each of k equal ranges a column. */
@@ -147,7 +146,6 @@ om_partition(OmCluster *cluster, uint16 *positions, int n, int k, int *first)
 static void
 om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 {
-	int			leaf_max = cluster->builder->shape.leaf_max;
 	uint16		pool[OMEN_MAX_LEAF];
 	int			first[OM_SPLIT_LEADERS + 1];
 	int			npool = 0;
@@ -155,12 +153,12 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 
 	OmenBuildReport(cluster->builder, OMEN_PHASE_MATRICES, cluster->number,
 					cluster->builder->nclusters);
-	if (n <= leaf_max)
+	if (n <= OMEN_MAX_LEAF)
 	{
 		om_leaf(cluster, positions, n);
 		return;
 	}
-	k = Min(Max(n / OM_PART(leaf_max), 2), OM_SPLIT_LEADERS);
+	k = Min(Max(n / OM_PART, 2), OM_SPLIT_LEADERS);
 	if (om_partition(cluster, positions, n, k, first) == n ||
 		depth == OM_MAX_DEPTH)
 	{
@@ -178,7 +176,7 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 			memcpy(pool + npool, positions + first[i], size * sizeof(uint16));
 			npool += size;
 		}
-		if (npool > leaf_max / 2)
+		if (npool > OMEN_MAX_LEAF / 2)
 		{
 			om_leaf(cluster, pool, npool);
 			npool = 0;

@@ -24,24 +24,6 @@
 #define OM_HALF_NORMAL		UINT32_C(0x38800000)	/* 2^-14 */
 #define OM_HALF_REBIAS		(UINT32_C(112) << 23)	/* 127 - 15 exponents */
 
-static inline uint32_t
-om_float_bits(float x)
-{
-	uint32_t	bits;
-
-	memcpy(&bits, &x, sizeof(bits));
-	return bits;
-}
-
-static inline float
-om_bits_float(uint32_t bits)
-{
-	float		x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
-
 static inline float
 om_from_half(uint16_t half)
 {
@@ -50,21 +32,21 @@ om_from_half(uint16_t half)
 	uint32_t	mantissa = half & 0x3ff;
 
 	if (exponent == 0x1f)
-		return om_bits_float(sign | OM_FLOAT_INF | mantissa << 13 |
+		return OmenBitsFloat(sign | OM_FLOAT_INF | mantissa << 13 |
 							 (mantissa != 0 ? OM_FLOAT_QUIET : 0));
 
 	/* A subnormal half is a multiple of 2^-24, and normal as a float. */
 	if (exponent == 0)
-		return om_bits_float(sign | om_float_bits(mantissa * 0x1p-24f));
+		return OmenBitsFloat(sign | OmenFloatBits(mantissa * 0x1p-24f));
 
-	return om_bits_float(sign | ((exponent << 23 | mantissa << 13) +
+	return OmenBitsFloat(sign | ((exponent << 23 | mantissa << 13) +
 								 OM_HALF_REBIAS));
 }
 
 static inline uint16_t
 om_to_half(float x)
 {
-	uint32_t	bits = om_float_bits(x);
+	uint32_t	bits = OmenFloatBits(x);
 	uint32_t	sign = (bits & OM_FLOAT_SIGN) >> 16;
 
 	bits &= ~OM_FLOAT_SIGN;
@@ -81,8 +63,8 @@ om_to_half(float x)
 	 * this addition does the rounding.
 	 */
 	if (bits < OM_HALF_NORMAL)
-		return sign | (om_float_bits(om_bits_float(bits) + 0.5f) -
-					   om_float_bits(0.5f));
+		return sign | (OmenFloatBits(OmenBitsFloat(bits) + 0.5f) -
+					   OmenFloatBits(0.5f));
 
 	/* Round to nearest even at bit 13; a carry into the exponent is right. */
 	bits += 0xfff + (bits >> 13 & 1);
@@ -235,7 +217,7 @@ om_rotate(const OmenRotation *rotation, float *x)
 		float	   *part = round % 2 == 0 ? x : x + (width - block);
 
 		for (int i = 0; i < width; i++)
-			x[i] = om_bits_float(om_float_bits(x[i]) ^ signs[i]);
+			x[i] = OmenBitsFloat(OmenFloatBits(x[i]) ^ signs[i]);
 		om_transform(part, block);
 		for (int i = 0; i < block; i++)
 			part[i] *= scale;

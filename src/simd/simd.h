@@ -58,35 +58,42 @@ typedef enum OmenSimdLevel
 #define OMEN_EDGE_A_SHIFT	19
 #define OMEN_EDGE_A_ZERO	UINT32_C(0xC0800000)	/* code 0: -4 */
 
+static inline uint32_t
+OmenFloatBits(float x)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits;
+}
+
+static inline float
+OmenBitsFloat(uint32_t bits)
+{
+	float		x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
 static inline float
 OmenEdgeT(uint16_t code)
 {
-	uint32_t	bits = (uint32_t) code << OMEN_EDGE_T_SHIFT;
-	float		t;
-
-	memcpy(&t, &bits, sizeof(t));
-	return t;
+	return OmenBitsFloat((uint32_t) code << OMEN_EDGE_T_SHIFT);
 }
 
 static inline float
 OmenEdgeA(uint8_t code)
 {
-	uint32_t	bits = (uint32_t) code << OMEN_EDGE_A_SHIFT;
-	float		a;
-
-	bits += OMEN_EDGE_A_ZERO;
-	memcpy(&a, &bits, sizeof(a));
-	return a;
+	return OmenBitsFloat(OMEN_EDGE_A_ZERO +
+						 ((uint32_t) code << OMEN_EDGE_A_SHIFT));
 }
 
 /* The nearest code of t; of two, the one that is larger in magnitude. */
 static inline uint16_t
 OmenCodeEdgeT(float t)
 {
-	uint32_t	bits;
-
-	memcpy(&bits, &t, sizeof(bits));
-	return (bits + (UINT32_C(1) << (OMEN_EDGE_T_SHIFT - 1))) >>
+	return (OmenFloatBits(t) + (UINT32_C(1) << (OMEN_EDGE_T_SHIFT - 1))) >>
 		OMEN_EDGE_T_SHIFT;
 }
 
@@ -94,14 +101,11 @@ OmenCodeEdgeT(float t)
 static inline uint8_t
 OmenCodeEdgeA(float a)
 {
-	uint32_t	bits;
-
 	if (!(a < OmenEdgeA(0)))
 		return 0;
 	if (a <= OmenEdgeA(UINT8_MAX))
 		return UINT8_MAX;
-	memcpy(&bits, &a, sizeof(bits));
-	return (bits - OMEN_EDGE_A_ZERO +
+	return (OmenFloatBits(a) - OMEN_EDGE_A_ZERO +
 			(UINT32_C(1) << (OMEN_EDGE_A_SHIFT - 1))) >> OMEN_EDGE_A_SHIFT;
 }
 

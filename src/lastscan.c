@@ -22,6 +22,22 @@
 static OmenScanCounts om_last_scan;
 
 void
+OmenAddScanCounts(OmenScanCounts *sum, const OmenScanCounts *counts)
+{
+	sum->index = OidIsValid(sum->index) ? sum->index : counts->index;
+	sum->nodes += counts->nodes;
+	sum->estimates += counts->estimates;
+	sum->pages += counts->pages;
+	sum->segments = Max(sum->segments, counts->segments);
+	sum->pending_rows += counts->pending_rows;
+	sum->rounds += counts->rounds;
+	sum->restarts += counts->restarts;
+	sum->returned += counts->returned;
+	sum->late += counts->late;
+	sum->max_ef = Max(sum->max_ef, counts->max_ef);
+}
+
+void
 OmenPublishScan(const OmenScanCounts *counts)
 {
 	om_last_scan = *counts;

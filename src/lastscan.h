@@ -8,6 +8,8 @@
 #ifndef OMEN_LASTSCAN_H
 #define OMEN_LASTSCAN_H
 
+#include "access/genam.h"
+
 /*
  * Counted by a scan while it runs, by plain additions to its own memory.
  * Everything is a sum over rounds and restarts, but for segments and max_ef.
@@ -26,6 +28,16 @@ typedef struct OmenScanCounts
 	uint64		late;			/* rows dropped, to keep the strict order */
 	uint64		max_ef;
 } OmenScanCounts;
+
+/* Add what another scan of the same index did. */
+extern void OmenAddScanCounts(OmenScanCounts *sum,
+							  const OmenScanCounts *counts);
+
+/*
+ * What an open scan has done so far, all its rescans together; all zero, index
+ * included, if it was never started.  In scan.c.
+ */
+extern void OmenGetScanCounts(IndexScanDesc scan, OmenScanCounts *counts);
 
 /*
  * A scan ended, or starts anew: its counts are this backend's last ones from

@@ -25,6 +25,7 @@ _PG_init(void)
 	OmenSimdUse(OmenSimdBest());
 	OmenInitFault();
 	OmenInitOptions();
+	OmenInitExplain();
 }
 
 PG_FUNCTION_INFO_V1(omenhandler);

@@ -175,6 +175,11 @@ extern void omencostestimate(PlannerInfo *root, IndexPath *path,
 							 Selectivity *indexSelectivity,
 							 double *indexCorrelation, double *indexPages);
 
+/* explain.c */
+
+/* From 18 on, let EXPLAIN (ANALYZE) tell what scans did. */
+extern void OmenInitExplain(void);
+
 /* validate.c */
 extern bool omenvalidate(Oid opclassoid);
 

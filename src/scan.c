@@ -116,6 +116,7 @@ typedef struct OmenScan
 	BlockNumber heap_blocks;	/* that the table has at least */
 	Oid		   *types;			/* of the ORDER BY values */
 	IndexOrderByDistance *values;
+	OmenScanCounts past;		/* what was done until the last rescan */
 	MemoryContext context;		/* everything below the line; reset by rescan */
 
 	/* ---- */
@@ -200,29 +201,51 @@ omenbeginscan(Relation index, int nkeys, int norderbys)
 
 /* Count what the searches did, before they are given up. */
 static void
-om_count_searches(OmenScan *so)
+om_count_searches(const OmenScan *so, OmenScanCounts *counts)
 {
 	uint32		i;
 
 	for (i = 0; i < so->meta.nsegments; i++)
 	{
-		so->counts.nodes += so->searches[i].nvisited;
-		so->counts.estimates += so->searches[i].nestimates;
-		so->counts.pages += so->searches[i].npages;
+		counts->nodes += so->searches[i].nvisited;
+		counts->estimates += so->searches[i].nestimates;
+		counts->pages += so->searches[i].npages;
 	}
+}
+
+/* What was done since the last rescan, at any moment. */
+static void
+om_get_counts(IndexScanDesc scan, const OmenScan *so, OmenScanCounts *counts)
+{
+	*counts = so->counts;
+	if (!so->started)
+		return;
+	om_count_searches(so, counts);
+	counts->index = RelationGetRelid(scan->indexRelation);
+	counts->segments = so->meta.nsegments;
+	counts->max_ef = so->ef;
+}
+
+void
+OmenGetScanCounts(IndexScanDesc scan, OmenScanCounts *counts)
+{
+	const OmenScan *so = scan->opaque;
+
+	om_get_counts(scan, so, counts);
+	OmenAddScanCounts(counts, &so->past);
 }
 
 /* The scan is at its end: publish its counts. */
 static void
 om_publish(IndexScanDesc scan, OmenScan *so)
 {
+	OmenScanCounts counts;
+
 	if (!so->started)
 		return;
-	om_count_searches(so);
-	so->counts.index = RelationGetRelid(scan->indexRelation);
-	so->counts.segments = so->meta.nsegments;
-	so->counts.max_ef = so->ef;
-	OmenPublishScan(&so->counts);
+	om_get_counts(scan, so, &counts);
+	OmenPublishScan(&counts);
+	OmenAddScanCounts(&so->past, &counts);
 }
 
 void
@@ -751,7 +774,7 @@ om_start_over(IndexScanDesc scan, OmenScan *so)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		om_count_searches(so);
+		om_count_searches(so, &so->counts);
 		if (++so->counts.restarts > OMEN_MAX_RESTARTS)
 			elog(ERROR, "omen index scan was restarted too often");
 	} while (!om_first_round(scan, so));

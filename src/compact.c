@@ -26,6 +26,9 @@
 #include "shrink.h"
 #include "watch.h"
 
+/* Rows at least to learn mean and step from, which are there to stay. */
+#define OMEN_LEAST_SAMPLE	250
+
 /* Rows that the sizes of segments are counted in, if a flush has fewer. */
 #define OMEN_MERGE_UNIT		2000
 
@@ -281,7 +284,10 @@ OmenPublishSegment(Relation index, const OmenSegmentData *segment,
 		pfree(blocks);
 }
 
-/* Learn mean and step from the rows of the sealed list. */
+/*
+ * Learn mean and step from the rows of the sealed list.  Dead ones are as good
+ * for that as others, and there may be no others.
+ */
 static OmenQuantizer *
 om_train_from_sealed(OmenCompaction *compaction)
 {
@@ -299,6 +305,7 @@ om_train_from_sealed(OmenCompaction *compaction)
 							 MCXT_ALLOC_HUGE);
 	OmenStartPendingWalk(&walk, &compaction->cache->layout,
 						 &compaction->meta.sealed);
+	walk.dead_too = true;
 	while (n < wanted &&
 		   (row = OmenNextPendingRow(compaction->index, compaction->cache,
 									 &walk, &retired)) != NULL)
@@ -330,9 +337,7 @@ om_take_pending_row(OmenCompaction *compaction, const OmenTid *row,
 			OmenAddRow(rows, &info, &tid);
 		return;
 	}
-	if (!OmenCodedRowIsSound(coded, rows->width))
-		OmenReportDamage(compaction->index, block,
-						 "A row does not agree with its checksum.");
+	OmenCheckCodedRow(compaction->index, block, coded, rows->width);
 	info.norm2 = coded->norm2;
 	info.error = coded->error;
 	info.excess = coded->excess;
@@ -633,6 +638,23 @@ om_read_and_replace(OmenCompaction *compaction, uint32 chosen, uint64 rows)
 }
 
 /*
+ * Is there a quantizer, or enough to learn one from?  A list of few rows may
+ * have many pages' worth of room, one page to each stripe.
+ */
+static bool
+om_can_code(OmenCompaction *compaction)
+{
+	OmenPendingCounts counts = {0};
+
+	if (compaction->meta.quantizer.owner != 0)
+		return true;
+	if (!OmenCountPending(compaction->index, compaction->cache,
+						  &compaction->meta.pending, &counts))
+		elog(ERROR, "pending list vanished");
+	return counts.rows >= OMEN_LEAST_SAMPLE;
+}
+
+/*
  * One compaction.  Returns true if there is another one to do at once: the
  * sealed list was an earlier producer's, and the pending list is still there.
  */
@@ -653,7 +675,7 @@ om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
 	rows = OmenPendingRows(&compaction->cache->layout, &meta->pending);
 
 	/* Few rows are left alone, unless they may keep the file from shrinking. */
-	flush = rows >= OMEN_FLAT_ROWS ||
+	flush = (rows >= OMEN_FLAT_ROWS && om_can_code(compaction)) ||
 		(scope == OMEN_COMPACT_ALL && rows > 0 && meta->nsegments > 0) ||
 		(scope == OMEN_COMPACT_VACUUM && rows > 0 &&
 		 meta->quantizer.owner != 0 && OmenIsSparse(meta));

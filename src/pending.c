@@ -73,10 +73,13 @@ om_coded_row_checksum(const OmenCodedRow *row, uint32 width)
 	return crc;
 }
 
-bool
-OmenCodedRowIsSound(const OmenCodedRow *row, uint32 width)
+void
+OmenCheckCodedRow(Relation index, BlockNumber block, const OmenCodedRow *row,
+				  uint32 width)
 {
-	return row->checksum == om_coded_row_checksum(row, width);
+	if (row->checksum != om_coded_row_checksum(row, width))
+		OmenReportDamage(index, block,
+						 "A row does not agree with its checksum.");
 }
 
 /* Make the row of a vector. */
@@ -116,13 +119,28 @@ om_put_row(const OmenAppend *append, Page page)
 	((PageHeader) page)->pd_lower += append->form->size;
 }
 
-/* Do a page's row count and its header agree on where the next row goes? */
-static bool
-om_rows_end_at_lower(const OmenRowForm *form, Page page)
+/* A page's number among those that make up a row. */
+static uint32
+om_part(const OmenRowForm *form, Page page)
 {
-	return ((PageHeader) page)->pd_lower == SizeOfPageHeaderData +
-		sizeof(OmenPendingHead) +
-		(Size) OmenPageGetPending(page)->nrows * form->size;
+	return OmenPageGetSpecial(page)->logical % OMEN_MAX_STRIPE_PAGES %
+		form->pages_per_row;
+}
+
+uint32
+OmenPendingPageRows(Relation index, const OmenRowForm *form, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	uint32		nrows = OmenPageGetPending(page)->nrows;
+	Size		size;
+
+	if (nrows > (om_part(form, page) == 0 ? form->rows_per_page : 0))
+		OmenReportDamage(index, BufferGetBlockNumber(buffer),
+						 "It has more rows than fit.");
+	size = form->pages_per_row == 1 ? (Size) nrows * form->size :
+		OmenPartSize(form->size, OMEN_PENDING_ROOM, om_part(form, page));
+	OmenCheckContents(index, buffer, sizeof(OmenPendingHead) + size);
+	return nrows;
 }
 
 /*
@@ -145,14 +163,12 @@ om_append_to_tail(const OmenAppend *append)
 	if (!OmenPageIs(page, OMEN_PAGE_PENDING, append->owner,
 					om_pending_logical(append->stripe, known->npages - 1)) ||
 		(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED) ||
-		OmenPageGetPending(page)->nrows >= append->form->rows_per_page)
+		OmenPendingPageRows(append->index, append->form, buffer) ==
+		append->form->rows_per_page)
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
-	if (!om_rows_end_at_lower(append->form, page))
-		OmenReportDamage(append->index, known->tail,
-						 "Its header does not agree with its row count.");
 	record = OmenStartRecord(append->index);
 	page = OmenRecordPage(record, buffer, false);
 	om_put_row(append, page);
@@ -217,22 +233,24 @@ om_init_pending_page(Page page, uint32 owner, int stripe, uint32 position)
 }
 
 /*
- * Lock the last page of a stripe, which is to be linked to a new one;
- * InvalidBuffer if there is none.
+ * Lock the last page of a stripe, which is to be linked to a new one, or
+ * closed; InvalidBuffer if there is none.
  */
 static Buffer
-om_lock_tail(const OmenAppend *append, const OmenStripe *data)
+om_lock_tail(Relation index, const OmenRowForm *form, uint32 owner, int stripe,
+			 const OmenStripe *data)
 {
 	Buffer		buffer;
 
-	if (data->tail == InvalidBlockNumber)
+	if (data->npages == 0)
 		return InvalidBuffer;
-	buffer = ReadBuffer(append->index, data->tail);
+	buffer = ReadBuffer(index, data->tail);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	if (!OmenPageIs(BufferGetPage(buffer), OMEN_PAGE_PENDING, append->owner,
-					om_pending_logical(append->stripe, data->npages - 1)))
-		OmenReportDamage(append->index, data->tail,
+	if (!OmenPageIs(BufferGetPage(buffer), OMEN_PAGE_PENDING, owner,
+					om_pending_logical(stripe, data->npages - 1)))
+		OmenReportDamage(index, data->tail,
 						 "It is not the last page of the pending list.");
+	(void) OmenPendingPageRows(index, form, buffer);
 	return buffer;
 }
 
@@ -272,7 +290,8 @@ om_append_page(const OmenAppend *append)
 						 data->npages);
 	om_put_row(append, page);
 
-	tail_buffer = om_lock_tail(append, data);
+	tail_buffer = om_lock_tail(append->index, append->form, append->owner,
+							   append->stripe, data);
 	if (BufferIsValid(tail_buffer))
 	{
 		page = OmenRecordPage(change.record, tail_buffer, false);
@@ -342,7 +361,8 @@ om_append_long(const OmenAppend *append)
 	for (i = 0; i + 1 < npages; i++)
 		OmenPageGetPending(pages + (Size) i * BLCKSZ)->next = blocks[i + 1];
 
-	buffers[npages] = om_lock_tail(append, data);
+	buffers[npages] = om_lock_tail(append->index, append->form, append->owner,
+								   append->stripe, data);
 	if (BufferIsValid(buffers[npages]))
 	{
 		Page		page = pages + (Size) npages * BLCKSZ;
@@ -425,13 +445,46 @@ OmenPendingRows(const OmenLayout *layout, const OmenPendingData *pending)
 	return npages / form->pages_per_row * form->rows_per_page;
 }
 
+/*
+ * Mark the last page of each stripe of the sealed list closed.  An earlier
+ * producer may have died before it came to that, so some may be open.
+ */
+static void
+om_close_pages(Relation index, const OmenPendingData *sealed)
+{
+	const OmenRowForm *form = OmenPendingForm(&OmenGetCache(index)->layout,
+											  sealed);
+	int			i;
+
+	for (i = 0; i < OMEN_MAX_STRIPES; i++)
+	{
+		Buffer		buffer = om_lock_tail(index, form, sealed->owner, i,
+										  &sealed->stripes[i]);
+		OmenRecord *record;
+		Page		page;
+
+		if (!BufferIsValid(buffer))
+			continue;
+		page = BufferGetPage(buffer);
+		if (!(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED))
+		{
+			record = OmenStartRecord(index);
+			page = OmenRecordPage(record, buffer, false);
+			OmenPageGetSpecial(page)->flags |= OMEN_PENDING_CLOSED;
+			OMEN_FAULT_POINT("close-before-wal");
+			OmenFinishRecord(record);
+			OMEN_FAULT_POINT("close-after-wal");
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 void
 OmenSealPending(Relation index)
 {
 	OmenMetaChange change;
 	OmenMetaData *meta;
 	OmenPendingData sealed;
-	int			i;
 
 	OmenMetaBegin(index, &change);
 	meta = change.meta;
@@ -449,38 +502,8 @@ OmenSealPending(Relation index)
 		sealed = meta->sealed;
 		OmenMetaAbort(&change);
 	}
-
-	/*
-	 * An earlier producer may have died before it closed the pages, so this
-	 * is done whether or not the list was sealed just now.
-	 */
-	for (i = 0; i < OMEN_MAX_STRIPES; i++)
-	{
-		const OmenStripe *stripe = &sealed.stripes[i];
-		OmenRecord *record;
-		Buffer		buffer;
-		Page		page;
-
-		if (sealed.owner == 0 || stripe->npages == 0)
-			continue;
-		buffer = ReadBuffer(index, stripe->tail);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		page = BufferGetPage(buffer);
-		if (!OmenPageIs(page, OMEN_PAGE_PENDING, sealed.owner,
-						om_pending_logical(i, stripe->npages - 1)))
-			OmenReportDamage(index, stripe->tail,
-							 "It is not the last page of the pending list.");
-		if (!(OmenPageGetSpecial(page)->flags & OMEN_PENDING_CLOSED))
-		{
-			record = OmenStartRecord(index);
-			page = OmenRecordPage(record, buffer, false);
-			OmenPageGetSpecial(page)->flags |= OMEN_PENDING_CLOSED;
-			OMEN_FAULT_POINT("close-before-wal");
-			OmenFinishRecord(record);
-			OMEN_FAULT_POINT("close-after-wal");
-		}
-		UnlockReleaseBuffer(buffer);
-	}
+	if (sealed.owner != 0)
+		om_close_pages(index, &sealed);
 }
 
 void
@@ -548,21 +571,6 @@ OmenNextPendingPage(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 	return buffer;
 }
 
-uint32
-OmenPendingPageRows(Relation index, const OmenRowForm *form, Buffer buffer)
-{
-	Page		page = BufferGetPage(buffer);
-	uint32		nrows = OmenPageGetPending(page)->nrows;
-	uint32		position = OmenPageGetSpecial(page)->logical %
-		OMEN_MAX_STRIPE_PAGES;
-
-	if (nrows > (position % form->pages_per_row == 0 ?
-				 form->rows_per_page : 0))
-		OmenReportDamage(index, BufferGetBlockNumber(buffer),
-						 "It has more rows than fit.");
-	return nrows;
-}
-
 /*
  * Put together a row that begins on the page at hand, which is released.  NULL
  * if the list was retired.
@@ -609,7 +617,7 @@ OmenNextPendingRow(Relation index, OmenCache *cache, OmenPendingWalk *walk,
 													BufferGetPage(walk->buffer),
 													walk->row++);
 
-			if (row->flags & OMEN_TID_DEAD)
+			if ((row->flags & OMEN_TID_DEAD) && !walk->dead_too)
 				continue;
 			return form->pages_per_row == 1 ? row :
 				om_gather_row(index, cache, walk, retired);

@@ -34,6 +34,7 @@ typedef struct OmenPendingWalk
 {
 	const OmenPendingData *pending;
 	const OmenRowForm *form;	/* of its rows */
+	bool		dead_too;		/* to be set by who wants dead rows as well */
 	int			stripe;
 	BlockNumber at;				/* the page at hand */
 	uint32		page;			/* position of the next one in its stripe */
@@ -62,24 +63,25 @@ extern Buffer OmenNextPendingPage(Relation index, OmenCache *cache,
 								  bool *retired);
 
 /*
- * The rows that begin on a pending page, checked against its size.
+ * The rows that begin on a pending page, checked against its size and header.
  */
 extern uint32 OmenPendingPageRows(Relation index, const OmenRowForm *form,
 								  Buffer buffer);
 
 /*
- * The next row that is not dead, an OmenCodedRow or with its elements behind
- * it, as the list says; NULL at the end, or (with *retired set) if the list was
- * retired meanwhile.  A row is valid until the next call; until then its page
- * stays locked in shared mode, unless the row takes several pages and was put
- * together in memory.
+ * The next row, unless dead ones are wanted one that is not: an OmenCodedRow or
+ * with its elements behind it, as the list says; NULL at the end, or (with
+ * *retired set) if the list was retired meanwhile.  A row is valid until the
+ * next call; until then its page stays locked in shared mode, unless the row
+ * takes several pages and was put together in memory.
  */
 extern const OmenTid *OmenNextPendingRow(Relation index, OmenCache *cache,
 										 OmenPendingWalk *walk,
 										 bool *retired);
 
-/* Does a row have the checksum of its contents? */
-extern bool OmenCodedRowIsSound(const OmenCodedRow *row, uint32 width);
+/* Raise an error unless a row has the checksum of its contents. */
+extern void OmenCheckCodedRow(Relation index, BlockNumber block,
+							  const OmenCodedRow *row, uint32 width);
 
 /* Unlock what a walk by rows holds, if it is not to be walked to its end. */
 extern void OmenEndPendingWalk(OmenPendingWalk *walk);

@@ -418,13 +418,19 @@ om_scan_vectors(OmenScan *so, Relation index, OmenCache *cache,
 	return !retired;
 }
 
-/* Note a coded row that may become a candidate. */
+/*
+ * Note a coded row that may become a candidate.  These are few, so that there
+ * is time to look whether it is damaged; what makes no number of the distance
+ * leads here, too.
+ */
 static void
-om_note_row(OmenScan *so, const OmenCache *cache, const OmenCodedRow *row,
-			double distance)
+om_note_row(OmenScan *so, Relation index, const OmenCache *cache,
+			BlockNumber block, const OmenCodedRow *row, double distance)
 {
 	OmenCodeInfo info = {row->norm2, row->error, row->excess};
 	OmenFlatRow *noted;
+
+	OmenCheckCodedRow(index, block, row, cache->frozen.width);
 
 	if (so->nnoted == so->maxnoted)
 	{
@@ -472,7 +478,7 @@ om_scan_codes(OmenScan *so, Relation index, OmenCache *cache, OmenFlat *flat,
 		}
 		OmenAddNearest(nearest, less_excess);
 		if (!flat->started || less_excess > flat->limit)
-			om_note_row(so, cache, coded, distance);
+			om_note_row(so, index, cache, walk.at, coded, distance);
 	}
 	so->counts.pages += walk.nread;
 

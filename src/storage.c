@@ -94,6 +94,18 @@ OmenReportDamage(Relation index, BlockNumber block, const char *what)
 			 errhint("Please REINDEX it.")));
 }
 
+void
+OmenCheckContents(Relation index, Buffer buffer, Size size)
+{
+	PageHeader	header = (PageHeader) BufferGetPage(buffer);
+
+	if (header->pd_lower != SizeOfPageHeaderData + size ||
+		header->pd_upper != SizeOfPageHeaderData + OMEN_PAGE_ROOM ||
+		header->pd_special != header->pd_upper)
+		OmenReportDamage(index, BufferGetBlockNumber(buffer),
+						 "Its header does not agree with its contents.");
+}
+
 /*
  * ReadRecentBuffer does not raise a buffer's usage count, and the hottest pages
  * would be the first to be evicted.  A backend that has a pin may raise it, by
@@ -339,8 +351,9 @@ om_list_possible(const OmenMetaData *meta, const OmenPendingData *list)
  * and nothing else in this extension looks at the counts again.
  */
 static void
-om_check_meta(Relation index, Page page)
+om_check_meta(Relation index, Buffer buffer)
 {
+	Page		page = BufferGetPage(buffer);
 	OmenMetaData *meta = OmenPageGetMeta(page);
 	uint64		nblocks;
 	uint32		i;
@@ -358,6 +371,7 @@ om_check_meta(Relation index, Page page)
 						RelationGetRelationName(index), meta->version,
 						OMEN_MIN_VERSION, OMEN_VERSION),
 				 errhint("Please REINDEX it.")));
+	OmenCheckContents(index, buffer, sizeof(OmenMetaData));
 	if (meta->checksum != om_crc(&meta->frozen, OMEN_FROZEN_SIZE))
 		OmenReportDamage(index, OMEN_METAPAGE,
 						 "Its parameters do not agree with their checksum.");
@@ -387,7 +401,7 @@ OmenReadMeta(Relation index, OmenMetaData *meta)
 	Buffer		buffer = ReadBuffer(index, OMEN_METAPAGE);
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	om_check_meta(index, BufferGetPage(buffer));
+	om_check_meta(index, buffer);
 	memcpy(meta, OmenPageGetMeta(BufferGetPage(buffer)), sizeof(OmenMetaData));
 	UnlockReleaseBuffer(buffer);
 }
@@ -398,7 +412,7 @@ OmenMetaBegin(Relation index, OmenMetaChange *change)
 	change->index = index;
 	change->buffer = ReadBuffer(index, OMEN_METAPAGE);
 	LockBuffer(change->buffer, BUFFER_LOCK_EXCLUSIVE);
-	om_check_meta(index, BufferGetPage(change->buffer));
+	om_check_meta(index, change->buffer);
 	change->record = OmenStartRecord(index);
 	change->meta = OmenPageGetMeta(OmenRecordPage(change->record,
 												  change->buffer, false));

@@ -69,6 +69,13 @@ extern void OmenSealPage(Page page);
 extern bool OmenPageIs(Page page, OmenPageType type, uint32 owner,
 					   uint32 logical);
 
+/*
+ * Raise an error unless the header of a locked page says that its contents take
+ * "size" bytes.  What is behind them is left out of images and records, and is
+ * zero after a change: where the header is wrong, that would lose rows.
+ */
+extern void OmenCheckContents(Relation index, Buffer buffer, Size size);
+
 /* ereport(ERROR) that a page of the index is damaged. */
 OMEN_NORETURN extern void OmenReportDamage(Relation index, BlockNumber block,
 										   const char *what);

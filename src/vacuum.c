@@ -109,6 +109,7 @@ om_vacuum_segment(OmenVacuum *vacuum, const OmenSegmentData *segment)
 							 OmenExtentBlock(segment->extents,
 											 segment->nextents, base + p),
 							 "It is not the TID page that it should be.");
+		OmenCheckContents(vacuum->index, buffer, n * sizeof(OmenTid));
 		om_mark_page(vacuum, buffer, SizeOfPageHeaderData, sizeof(OmenTid), n,
 					 &ndead);
 		UnlockReleaseBuffer(buffer);

@@ -37,7 +37,11 @@ my $u16 = sub { pack 'v', $_[0] };
 my $float = sub { pack 'f<', $_[0] };
 my $nan = $u32->(0x7FC00000);
 
-# Page type and logical number, offset, new bytes, what it is found by; "l1" for
+# Room for 8 bytes after the contents of a page.
+my $room = sub { $u16->(unpack('v', peek(@_, 12, 2)) + 8) };
+
+# Page type and logical number ("last": of the stripe), offset, new bytes, what
+# it is found by; "l1" for
 # an index by L1 distance, whose codes have 32 bytes for 8 dimensions; "coded"
 # for one of vectors so wide that pending rows are codes.
 my @damages = (
@@ -104,6 +108,13 @@ my @damages = (
 	[ 'smaller error', $slots, 0, $slot{error}, $float->(0.001), 'page' ],
 	[ 'behind the contents', $directory, undef, 8000, $u32->(1), 'page' ],
 	[ 'another pending vector', $pending, undef, $content + 8 + 8 + 2, $u16->(0x4155), 'heap' ],
+	[ 'contents of the metapage cut off', $meta, 0, 12, $u16->(64), 'page' ],
+	[ 'no room on the metapage', $meta, 0, 14, $u16->(6000), 'page' ],
+	[ 'TIDs cut off', $tids, undef, 12, $u16->(64), 'page' ],
+	[ 'pending rows cut off', $pending, 'last', 12, $u16->(32), 'page|pending' ],
+	[ 'no room behind pending rows', $pending, 'last', 14, $room, 'page' ],
+	[ 'pending rows cut off', $pending, undef, 12, $u16->(32), 'page|pending', 'coded' ],
+	[ 'no room behind pending rows', $pending, 'last', 14, $room, 'page', 'coded' ],
 	[ 'code of a pending row', $pending, undef, $row{code} + 9, "\x80", 'pending', 'coded' ],
 	[ 'norm2 of a pending row', $pending, undef, $row{norm2}, $float->(1), 'pending', 'coded' ],
 	[ 'error of a pending row', $pending, undef, $row{error}, $float->(0.001), 'pending', 'coded' ],
@@ -177,14 +188,14 @@ sub poke
 	close $fh;
 }
 
-# The first page of a type.
-sub first_page
+# The first or last page of a type.
+sub end_page
 {
-	my ($pages, $type) = @_;
-	my ($first) = sort { $a <=> $b }
+	my ($pages, $type, $end) = @_;
+	my @numbers = sort { $a <=> $b }
 	  map { m{^$type/(\d+)} ? $1 : () } keys %$pages;
 
-	return $pages->{"$type/$first"};
+	return $pages->{"$type/$numbers[$end]"};
 }
 
 foreach my $n (0 .. $#all)
@@ -197,7 +208,7 @@ foreach my $n (0 .. $#all)
 	{
 		my $block = int rand(1 + -s $file) / 8192;
 
-		# Of the page headers the server itself takes care.
+		# A page with a header that cannot be is refused by the server itself.
 		for (1 .. (1, 4, 64)[ rand 3 ])
 		{
 			poke($file, $block, 24 + int(rand 8168), chr int rand 256);
@@ -206,7 +217,7 @@ foreach my $n (0 .. $#all)
 	}
 	elsif ($type eq 'twice')
 	{
-		my $block = first_page($pages, $tids);
+		my $block = end_page($pages, $tids, 0);
 
 		poke($file, $block, $content, peek($file, $block, $content + 8, 6));
 	}
@@ -239,10 +250,12 @@ foreach my $n (0 .. $#all)
 	}
 	else
 	{
-		my $block = defined $logical ? $pages->{"$type/$logical"} :
-		  first_page($pages, $type);
+		my $end = ($logical || '') eq 'last' ? -1 : 0;
+		my $block = defined $logical && !$end ? $pages->{"$type/$logical"} :
+		  end_page($pages, $type, $end);
 
-		poke($file, $block, $offset, $bytes);
+		poke($file, $block, $offset,
+			ref $bytes ? $bytes->($file, $block) : $bytes);
 	}
 }
 $node->start;
@@ -322,6 +335,13 @@ is($unclear, 0, 'what is refused is refused as damaged');
 ok($refused > 0, 'some uses are refused');
 like($refusals{'row of no number: VACUUM t%d'}, qr/corrupted page/,
 	'VACUUM refuses what is no TID');
+like($refusals{"$_: VACUUM t%d"}, qr/does not agree with its contents/,
+	"VACUUM makes nothing worse: $_")
+  foreach 'contents of the metapage cut off', 'TIDs cut off',
+  'pending rows cut off', 'no room behind pending rows';
+like(join(' ', @refusals{ grep { /^norm2 of a pending row: .*<->/s } keys %refusals }),
+	qr/does not agree with its checksum/,
+	'a scan compares the checksum of a row that it takes');
 note "$found of $random_rounds random damages found";
 ok($found >= $random_rounds / 3, 'random damages are found');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/,

@@ -16,6 +16,7 @@ import psycopg2
 import generate
 import methods
 import page
+import plans
 import summary
 from datasets import MINIMUM_ROWS, Dataset
 from options import METHODS, parse
@@ -284,6 +285,20 @@ class Runner:
                                  "bytes": self.size("items")}
         self.tell("VACUUM: %.2f s" % seconds)
         self.result["vacuum"]["query"] = self.curve(without_deleted=True)
+
+    def test_plans(self):
+        """Compare the planner's choice with the times of all ways."""
+        self.connect()
+        self.db.run("SET %s = '%d'" % (self.method.effort, self.method.usual))
+        found = plans.shapes(
+            self.db, OPERATORS[self.data.metric], self.n,
+            len(self.data.queries),
+            lambda rows: self.method.create("plans", rows, self.data.metric))
+        self.result["plans"] = found
+        factors = [plans.slower(shape) for shape in found]
+        self.tell("plans: %d of %d at most 1.5 times slower than the fastest"
+                  % (sum(f is not None and f <= 1.5 for f in factors),
+                     len(found)))
 
     def on_generated(self, data, tests):
         """Return the results of tests on other data, in another database."""

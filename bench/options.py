@@ -6,8 +6,8 @@ it installs and builds anything.
 import argparse
 import os
 
-TESTS = ("build", "query", "growth", "memory", "insert", "vacuum", "scale",
-         "hard")
+TESTS = ("build", "query", "growth", "memory", "insert", "vacuum", "plans",
+         "scale", "hard")
 METHODS = ("omen", "hnsw", "ivfflat", "vchordrq", "diskann")
 METRICS = ("l2", "cosine", "ip", "l1")
 SUFFIXES = (".npy", ".fvecs", ".bvecs", ".ivecs", ".hdf5", ".h5")

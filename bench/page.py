@@ -134,6 +134,28 @@ def table(report):
     return "\n".join(parts) + "</table>"
 
 
+def plan_section(report):
+    """Return the tables of plans, one for each method that has one."""
+    parts = []
+    for name, method in report["methods"].items():
+        lines = summary.plan_rows(method)
+        if not lines:
+            continue
+        parts.append("<h2>Plans with %s</h2>" % name)
+        parts.append('<p class="note">The time of each way to answer a query, '
+                     "with what the planner chose, and how many times slower "
+                     "that was than the fastest. A way that found fewer rows "
+                     "than another has no time.</p>")
+        parts.append('<div class="wide"><table><thead><tr>%s</tr></thead>'
+                     "<tbody>" % "".join("<th>%s</th>" % cell
+                                         for cell in lines[0]))
+        parts += ["<tr>%s</tr>" % "".join("<td>%s</td>" % cell
+                                          for cell in line)
+                  for line in lines[1:]]
+        parts.append("</tbody></table></div>")
+    return "<section>%s</section>" % "\n".join(parts) if parts else ""
+
+
 def card(title, note, content):
     if not content:
         return ""
@@ -208,7 +230,8 @@ def write(path, report):
         usual=html.escape(", ".join(
             "%s = %d" % (method["effort"], method["usual"])
             for method in report["methods"].values())),
-        table=table(report), cards=cards(report), errors=errors(report))
+        table=table(report), cards=cards(report), plans=plan_section(report),
+        errors=errors(report))
     with open(STYLE, encoding="utf-8") as f:
         values["style"] = f.read()
     with open(os.path.join(HERE, "page.html.in"), encoding="utf-8") as f:

@@ -2,6 +2,7 @@
 import bisect
 import math
 
+import plans
 from plot import duration, number
 from terminal import say
 
@@ -205,6 +206,22 @@ def groups(report):
     return result
 
 
+def plan_rows(result):
+    """Return a method's table of plans: a heading, then a line for a shape."""
+    lines = [("rows", "filter", "LIMIT") + tuple(plans.WAYS)
+             + ("chosen", "× fastest")]
+    for shape in result.get("plans", ()):
+        factor = plans.slower(shape)
+        lines.append((
+            number(shape["rows"]), "%g" % shape["share"],
+            number(shape["limit"])) + tuple(
+                duration(shape["seconds"][way]) if way in shape["seconds"]
+                else Figure().text for way in plans.WAYS)
+            + (shape["chosen"],
+               "too few rows" if factor is None else "%.1f" % factor))
+    return lines if len(lines) > 1 else []
+
+
 def cells(report, row):
     """Return (text, ratio) of each method."""
     reference = report["methods"].get(REFERENCE)
@@ -231,3 +248,10 @@ def show(report):
             say("  %-34s" % row.label + "".join("%24s" % (
                 text + (" (%s)" % ratio if ratio else ""))
                 for text, ratio in cells(report, row)))
+    for name, result in report["methods"].items():
+        lines = plan_rows(result)
+        if lines:
+            say("Plans with " + name, "title")
+        for line in lines:
+            say("  %8s%8s%8s" % line[:3] + "".join(
+                "%14s" % cell for cell in line[3:]))

@@ -10,6 +10,7 @@ import numpy as np
 
 import exact
 import generate
+import plans
 import summary
 from datasets import Dataset, read_matrix
 from options import parse
@@ -87,6 +88,25 @@ class Speed(unittest.TestCase):
         self.assertEqual((1000, True), (figure.value, figure.at_least))
 
 
+class Plans(unittest.TestCase):
+    def test_way(self):
+        index = {"Node Type": "Index Scan", "Index Name": "plans_v_idx"}
+        btree = {"Node Type": "Bitmap Index Scan", "Index Name": "part_idx"}
+        for wanted, leaf in (("index", index), ("btree", btree),
+                             ("scan", {"Node Type": "Seq Scan"})):
+            self.assertEqual(wanted, plans.way(
+                {"Node Type": "Aggregate", "Plans": [
+                    {"Node Type": "Seq Scan"},
+                    {"Node Type": "Limit", "Plans": [leaf]}]}))
+
+    def test_slower(self):
+        seconds = {"index": 3, "scan": 2}
+        self.assertEqual(1.5, plans.slower({"chosen": "index",
+                                            "seconds": seconds}))
+        self.assertIsNone(plans.slower({"chosen": "btree",
+                                        "seconds": seconds}))
+
+
 class Files(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -139,10 +159,29 @@ class Files(unittest.TestCase):
         for name, result in omen["hard"].items():
             self.assertGreater(summary.usual(omen, result["query"])["recall"],
                                0.75, name)
+        self.check_plans(omen["plans"])
         with open(self.path("report.html"), encoding="utf-8") as f:
             text = f.read()
         self.assertEqual(4, text.count("<svg"))
+        self.assertIn("<h2>Plans with omen</h2>", text)
         self.assertNotRegex(text, r"<link|src=.http|\$[a-z]")
+
+    def check_plans(self, shapes):
+        """All ways were timed where there are several, and the best is clear.
+
+        Which one is faster elsewhere is for the time to tell, not for a test.
+        """
+        self.assertEqual(
+            [(rows, share, limit) for rows in (1000, 4800)
+             for share in plans.SHARES for limit in plans.LIMITS],
+            [(s["rows"], s["share"], s["limit"]) for s in shapes])
+        for shape in shapes:
+            self.assertIn("scan", shape["seconds"])
+            self.assertEqual(shape["share"] < 1, "btree" in shape["seconds"])
+        whole = [s for s in shapes if s["rows"] == 4800 and s["limit"] == 10]
+        self.assertEqual("index", whole[0]["chosen"])
+        self.assertIn("index", whole[0]["seconds"])
+        self.assertEqual("btree", whole[-1]["chosen"])
 
 
 if __name__ == "__main__":

@@ -34,6 +34,16 @@ wide()
 	done
 }
 
+# Scripts, by their first line, that lack the permission.
+unrunnable()
+{
+	local file
+
+	for file in "$@"; do
+		[ -x "$file" ] || head -n 1 "$file" | sed -n "s,^#!.*,$file,p"
+	done
+}
+
 mapfile -t sources < <(find src test bench -name '*.[ch]')
 mapfile -t texts < <(find . -path ./.git -prune -o -type f -print |
 	grep -vE '/(results|tmp_check)/|^./(demo|bench)/report\.(html|json)$' |
@@ -48,6 +58,7 @@ refuse "code for this machine only" "$(lines 'march=nativ[e]' "${texts[@]}")"
 refuse "unfinished" "$(lines 'TOD[O]|FIXM[E]|XX[X]:' "${texts[@]}")"
 refuse "a path outside the repository" \
 	"$(lines '(^|[^[:alnum:]_])/wor[k]/|\.\./share[d]' "${texts[@]}")"
+refuse "a script that cannot be run" "$(unrunnable "${texts[@]}")"
 
 [ $status -eq 0 ] && echo "${#sources[@]} sources, ${#texts[@]} texts"
 exit $status

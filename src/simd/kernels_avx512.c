@@ -82,15 +82,18 @@ om_gap(__m512i x, __m512i u)
 	return _mm512_sub_epi8(_mm512_max_epi8(x, u), _mm512_min_epi8(x, u));
 }
 
-/* sum + the squares of 64 unsigned bytes. */
-OM_INLINE __m512i
-om_add_byte_squares(__m512i sum, __m512i bytes)
+/*
+ * Add the squares of 64 unsigned bytes to two sums, as one would have to wait
+ * for itself.
+ */
+OM_INLINE void
+om_add_byte_squares(__m512i *sums, __m512i bytes)
 {
 	__m512i		low = _mm512_unpacklo_epi8(bytes, _mm512_setzero_si512());
 	__m512i		high = _mm512_unpackhi_epi8(bytes, _mm512_setzero_si512());
 
-	return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, low, low),
-							   high, high);
+	sums[0] = _mm512_dpwssd_epi32(sums[0], low, low);
+	sums[1] = _mm512_dpwssd_epi32(sums[1], high, high);
 }
 
 /*
@@ -126,7 +129,7 @@ om_store_bits(uint8_t *lane, __m256i bytes)
 /* What om_encode_lane sums up, over 16 lanes. */
 typedef struct OmLaneSums
 {
-	__m512i		squares;
+	__m512i		squares[2];
 	__m512i		gaps;
 	__m512i		signs;
 } OmLaneSums;
@@ -144,7 +147,7 @@ om_add_dimensions(OmLaneSums *sums, __m512i x, __m512i u)
 	__mmask64	below = _mm512_cmple_epi8_mask(x, u);
 	__m512i		sign = _mm512_mask_sub_epi8(u, below, zero, u);
 
-	sums->squares = om_add_byte_squares(sums->squares, gap);
+	om_add_byte_squares(sums->squares, gap);
 	sums->gaps = _mm512_dpbusd_epi32(sums->gaps, gap, one);
 	sums->signs = _mm512_dpbusd_epi32(sums->signs, one, sign);
 
@@ -157,7 +160,7 @@ om_encode_lane(int width, int c, const int8_t *u, const int8_t *x,
 			   uint8_t *lane, int32_t *rr, int32_t *s1, int32_t *us)
 {
 	const __m512i zero = _mm512_setzero_si512();
-	OmLaneSums	sums = {zero, zero, zero};
+	OmLaneSums	sums = {{zero, zero}, zero, zero};
 	__m512i		above;
 	int			i;
 
@@ -174,15 +177,16 @@ om_encode_lane(int width, int c, const int8_t *u, const int8_t *x,
 								  om_load_codes(u + i, c - i));
 		om_store_bits(lane, _mm512_castsi512_si256(above));
 	}
-	for (i = c; i < width; i += 64)
-	{
-		__m512i		gap = om_gap(om_load_codes(x + i, width - i),
-								 om_load_codes(u + i, width - i));
+	for (i = c; i + 64 <= width; i += 64)
+		om_add_byte_squares(sums.squares,
+							om_gap(_mm512_loadu_si512(x + i),
+								   _mm512_loadu_si512(u + i)));
+	if (i < width)
+		om_add_byte_squares(sums.squares,
+							om_gap(om_load_codes(x + i, width - i),
+								   om_load_codes(u + i, width - i)));
 
-		sums.squares = om_add_byte_squares(sums.squares, gap);
-	}
-
-	*rr = om_sum_ints(sums.squares);
+	*rr = om_sum_ints(_mm512_add_epi32(sums.squares[0], sums.squares[1]));
 	*s1 = om_sum_ints(sums.gaps);
 	*us = om_sum_ints(sums.signs);
 }

@@ -38,6 +38,19 @@ OmenStartBulk(Relation index)
 	return bulk;
 }
 
+/*
+ * Log the pages.  The WAL writer is asked to write that out while we go on.
+ * Else we would soon have filled all WAL buffers, would write them out
+ * ourselves, one by one, and wait for the disk at the end of each file of WAL.
+ */
+static void
+om_log(OmenBulk *bulk, int npages)
+{
+	log_newpages(&OmenRelationLocator(bulk->index), MAIN_FORKNUM, npages,
+				 bulk->blocks, bulk->pages, true);
+	XLogSetAsyncXactLSN(PageGetLSN(bulk->pages[npages - 1]));
+}
+
 /* WAL first, since the pages get its position. */
 static void
 om_write(OmenBulk *bulk)
@@ -47,8 +60,7 @@ om_write(OmenBulk *bulk)
 
 	bulk->npages = 0;
 	if (npages > 0 && RelationNeedsWAL(index))
-		log_newpages(&OmenRelationLocator(index), MAIN_FORKNUM, npages,
-					 bulk->blocks, bulk->pages, true);
+		om_log(bulk, npages);
 	for (int i = 0; i < npages; i++)
 	{
 		PageSetChecksumInplace(bulk->pages[i], bulk->blocks[i]);

@@ -47,7 +47,7 @@ typedef struct OmenBuildShared
 	Oid			heap;
 	Oid			index;
 	bool		concurrent;
-	double		expected;		/* rows to be indexed by each member */
+	double		expected;		/* rows to be indexed, about */
 	int			members;		/* at most */
 
 	slock_t		mutex;			/* protects what follows */
@@ -147,7 +147,7 @@ om_fill_shared(OmenBuildState *state, OmenBuildShared *shared)
 	shared->index = RelationGetRelid(state->index);
 	shared->concurrent = state->indexInfo->ii_Concurrent;
 	shared->members = state->pcxt->nworkers + 1;
-	shared->expected = state->expected / shared->members;
+	shared->expected = state->expected;
 	SpinLockInit(&shared->mutex);
 	shared->reltuples = 0;
 	shared->indtuples = 0;
@@ -200,9 +200,10 @@ om_launch(OmenBuildState *state, int workers, Snapshot snapshot)
 static void
 om_take_share(OmenBuildState *state)
 {
-	state->expected = state->shared->expected;
-	state->store = OmenCreateBuildStore(&state->frozen, state->expected,
-										state->team);
+	double		rows = state->shared->expected;
+
+	state->expected = rows / state->shared->members;
+	state->store = OmenCreateBuildStore(&state->frozen, rows, state->team);
 }
 
 void

@@ -16,8 +16,8 @@
 
 #define OMEN_FIRST_ROWS		1024
 
-/* Codes that a member of a team moves at a time. */
-#define OMEN_SORT_RANGE		1024
+/* Codes that a member of a team moves at a time; they stay in cache. */
+#define OMEN_SORT_RANGE		128
 
 /* What the batch builder can number. */
 #define OMEN_MAX_ROWS		((uint32) PG_INT32_MAX - 1)
@@ -52,7 +52,7 @@ om_hash_code(const OmenRows *rows, uint32 i)
 #define SH_ELEMENT_TYPE OmenCodeEntry
 #define SH_KEY_TYPE uint32
 #define SH_KEY code
-#define SH_HASH_KEY(tb, key) om_hash_code((tb)->private_data, key)
+#define SH_HASH_KEY(tb, key) (((OmenRows *) (tb)->private_data)->hashes[key])
 #define SH_EQUAL(tb, a, b) \
 	(memcmp(OM_CODE((OmenRows *) (tb)->private_data, a), \
 			OM_CODE((OmenRows *) (tb)->private_data, b), \
@@ -117,7 +117,7 @@ Size
 OmenRowsSize(uint32 width, uint32 n)
 {
 	return mul_size(n, width + sizeof(OmenCodeInfo) +
-					sizeof(ItemPointerData) + sizeof(uint32));
+					sizeof(ItemPointerData) + 2 * sizeof(uint32));
 }
 
 /* A collection without arrays. */
@@ -145,6 +145,7 @@ OmenMakeRows(OmenStore *store, uint32 width, double expected)
 	rows->maxtids = n;
 	rows->codes = om_make(rows, n, width);
 	rows->infos = om_make(rows, n, sizeof(OmenCodeInfo));
+	rows->hashes = om_make(rows, n, sizeof(uint32));
 	rows->tids = om_make(rows, n, sizeof(ItemPointerData));
 	rows->tid_codes = om_make(rows, n, sizeof(uint32));
 	rows->hash = omen_codes_create(rows->context, n, rows);
@@ -160,6 +161,8 @@ OmenNextCode(OmenRows *rows)
 		rows->codes = om_grow(rows, rows->codes, rows->maxcodes, rows->width);
 		rows->infos = om_grow(rows, rows->infos, rows->maxcodes,
 							  sizeof(OmenCodeInfo));
+		rows->hashes = om_grow(rows, rows->hashes, rows->maxcodes,
+							   sizeof(uint32));
 	}
 	return OM_CODE(rows, rows->ncodes);
 }
@@ -189,6 +192,7 @@ OmenAddRow(OmenRows *rows, const OmenCodeInfo *info, ItemPointer tid)
 								  sizeof(uint32));
 	}
 
+	rows->hashes[rows->ncodes] = om_hash_code(rows, rows->ncodes);
 	entry = omen_codes_insert(rows->hash, rows->ncodes, &found);
 	if (!found)
 		rows->infos[rows->ncodes++] = *info;
@@ -261,7 +265,7 @@ om_reserve_places(const OmenRows *own, OmenRows *all, uint32 *first_code,
 {
 	OmenTeam   *team = OmenStoreTeam(own->store);
 	OmenRowSums *sums = OmenStoreShare(own->store, all->context,
-									   sizeof(OmenRowSums));
+									   sizeof(OmenRowSums), OMEN_IN_PLACE);
 	uint64		code;
 	uint64		tid;
 
@@ -284,28 +288,35 @@ om_reserve_places(const OmenRows *own, OmenRows *all, uint32 *first_code,
 }
 
 static void *
-om_share(OmenRows *rows, uint32 n, Size size)
+om_share(OmenRows *rows, uint32 n, Size size, OmenArrayUse use)
 {
 	return OmenStoreShare(rows->store, rows->context,
-						  mul_size(Max(n, 1), size));
+						  mul_size(Max(n, 1), size), use);
+}
+
+/* Put n elements of "size" bytes each into an array, from the first-th on. */
+static void
+om_put(OmenRows *rows, void *array, uint32 first, const void *elements,
+	   uint32 n, Size size)
+{
+	OmenStorePut(rows->store, array, first * size, elements, n * size);
 }
 
 static void
 om_copy_rows(const OmenRows *own, OmenRows *all, uint32 first_code,
 			 uint32 first_tid)
 {
-	for (uint32 i = 0; i < own->ncodes; i += OMEN_SORT_RANGE)
-	{
-		om_tick(own, i);
-		memcpy(OM_CODE(all, first_code + i), OM_CODE(own, i),
-			   (Size) Min(OMEN_SORT_RANGE, own->ncodes - i) * own->width);
-	}
-	memcpy(all->infos + first_code, own->infos,
-		   own->ncodes * sizeof(OmenCodeInfo));
-	memcpy(all->tids + first_tid, own->tids,
-		   own->ntids * sizeof(ItemPointerData));
+	om_put(all, all->codes, first_code, own->codes, own->ncodes, all->width);
+	om_put(all, all->infos, first_code, own->infos, own->ncodes,
+		   sizeof(OmenCodeInfo));
+	om_put(all, all->hashes, first_code, own->hashes, own->ncodes,
+		   sizeof(uint32));
+	om_put(all, all->tids, first_tid, own->tids, own->ntids,
+		   sizeof(ItemPointerData));
 	for (uint32 i = 0; i < own->ntids; i++)
-		all->tid_codes[first_tid + i] = first_code + own->tid_codes[i];
+		own->tid_codes[i] += first_code;
+	om_put(all, all->tid_codes, first_tid, own->tid_codes, own->ntids,
+		   sizeof(uint32));
 }
 
 static void
@@ -369,11 +380,15 @@ OmenGatherRows(OmenRows *own)
 		return own;
 	all = om_empty_rows(own->store, own->width);
 	om_reserve_places(own, all, &first_code, &first_tid);
-	all->codes = om_share(all, all->maxcodes, all->width);
-	all->infos = om_share(all, all->maxcodes, sizeof(OmenCodeInfo));
-	all->distinct = om_share(all, all->maxcodes, sizeof(uint32));
-	all->tids = om_share(all, all->maxtids, sizeof(ItemPointerData));
-	all->tid_codes = om_share(all, all->maxtids, sizeof(uint32));
+	all->codes = om_share(all, all->maxcodes, all->width, OMEN_PUT);
+	all->infos = om_share(all, all->maxcodes, sizeof(OmenCodeInfo), OMEN_PUT);
+	all->hashes = om_share(all, all->maxcodes, sizeof(uint32), OMEN_PUT);
+	all->distinct = om_share(all, all->maxcodes, sizeof(uint32),
+							 OMEN_IN_PLACE);
+	all->tids = om_share(all, all->maxtids, sizeof(ItemPointerData),
+						 OMEN_IN_PLACE);
+	all->tid_codes = om_share(all, all->maxtids, sizeof(uint32),
+							  OMEN_IN_PLACE);
 	om_copy_rows(own, all, first_code, first_tid);
 	OmenFreeRows(own);
 	OmenTeamWait(team);
@@ -393,8 +408,10 @@ static void
 om_sort_codes(OmenRows *rows, const uint32 *order)
 {
 	Size		width = rows->width;
-	int8	   *codes = om_share(rows, rows->ncodes, width);
-	OmenCodeInfo *infos = om_share(rows, rows->ncodes, sizeof(OmenCodeInfo));
+	int8	   *codes = om_share(rows, rows->ncodes, width, OMEN_PUT);
+	OmenCodeInfo *infos = om_share(rows, rows->ncodes, sizeof(OmenCodeInfo),
+								   OMEN_IN_PLACE);
+	int8	   *buffer = palloc(OMEN_SORT_RANGE * width);
 	OmenLoop	loop;
 
 	OmenStartLoop(OmenStoreTeam(rows->store), rows->ncodes, OMEN_SORT_RANGE,
@@ -407,10 +424,13 @@ om_sort_codes(OmenRows *rows, const uint32 *order)
 		{
 			if (i + 8 < loop.to)
 				__builtin_prefetch(OM_CODE(rows, order[i + 8]));
-			memcpy(codes + i * width, OM_CODE(rows, order[i]), width);
+			memcpy(buffer + (i - loop.from) * width, OM_CODE(rows, order[i]),
+				   width);
 			infos[i] = rows->infos[order[i]];
 		}
+		om_put(rows, codes, loop.from, buffer, loop.to - loop.from, width);
 	}
+	pfree(buffer);
 	OmenStoreFree(rows->store, rows->codes);
 	OmenStoreFree(rows->store, rows->infos);
 	rows->codes = codes;
@@ -455,7 +475,8 @@ OmenSortRows(OmenRows *rows, const uint32 *order)
 	OmenTeam   *team = OmenStoreTeam(rows->store);
 
 	om_sort_codes(rows, order);
-	rows->first_tid = om_share(rows, rows->ncodes + 1, sizeof(uint32));
+	rows->first_tid = om_share(rows, rows->ncodes + 1, sizeof(uint32),
+							   OMEN_IN_PLACE);
 	if (OmenTeamLeads(team))
 		om_sort_tids(rows, order);
 	OmenTeamWait(team);

@@ -25,6 +25,7 @@ typedef struct OmenRows
 	uint32		maxcodes;		/* room for codes */
 	int8	   *codes;			/* maxcodes * width */
 	OmenCodeInfo *infos;		/* maxcodes */
+	uint32	   *hashes;			/* maxcodes; what equal codes have in common */
 	uint32	   *distinct;		/* ncodes: where they are in codes, in order;
 								 * NULL: they are the first */
 	uint32		ntids;

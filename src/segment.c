@@ -457,7 +457,7 @@ OmenWriteSegment(Relation index, const OmenFrozen *frozen,
 	if (bulk)
 		writer.bulk = OmenStartBulk(index);
 	writer.segment = OmenStoreShare(store, CurrentMemoryContext,
-									sizeof(OmenSegmentData));
+									sizeof(OmenSegmentData), OMEN_IN_PLACE);
 	if (OmenTeamLeads(writer.team))
 		om_describe(&writer);
 	OmenTeamWait(writer.team);

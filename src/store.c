@@ -6,7 +6,11 @@
  * An array in a file is made by reserving all blocks of the file, and mapping
  * them.  A full disk is an error at that point, and no access to the mapping
  * can run out of space later.  The last block is written through fd.c, which
- * counts the file against temp_file_limit.
+ * counts the file against temp_file_limit.  A file that is not large is filled
+ * with zeros instead: to touch a page that is in the page cache costs a third
+ * of what it costs to touch one that is merely reserved.  What is written by
+ * OmenStorePut() alone needs no blocks beforehand, since that reports a full
+ * disk itself.
  *
  * What a team shares lies in files, which the leader creates and the other
  * members open by name.
@@ -53,6 +57,15 @@
 #define OMEN_MANY_PAGES		((Size) 16 * 1024 * 1024)
 #define OMEN_MANY_FAULTS	64
 
+/* Bytes that are written at a time. */
+#define OMEN_WRITE_STEP		((Size) 1024 * 1024)
+
+/*
+ * Larger files are not filled with zeros, since there may be no room for them
+ * in the page cache, and they would be written to disk twice.
+ */
+#define OMEN_MOST_ZEROS		((Size) 64 * 1024 * 1024)
+
 /* Blocks are reserved in pieces of this size. */
 #define OMEN_RESERVE_STEP	((Size) 64 * 1024 * 1024)
 
@@ -73,7 +86,7 @@ typedef struct OmenArray
 
 struct OmenStore
 {
-	Size		limit;			/* of memory */
+	Size		limit;			/* of memory, of all members together */
 	Size		page_limit;		/* of pages of files in the address space */
 	OmenTeam   *team;
 	uint32		nshared;		/* arrays shared so far */
@@ -107,11 +120,23 @@ OmenStore *
 OmenCreateStore(Size limit, Size expected, OmenTeam *team)
 {
 	OmenStore  *store = palloc0(sizeof(OmenStore));
-	bool		files = team != NULL || expected > limit;
 
-	store->limit = files ? 0 : limit;
-	store->page_limit = files ? add_size(limit, OMEN_MANY_PAGES / 2) :
-		OMEN_MANY_PAGES;
+	/*
+	 * What a team shares lies in files all the same.  It is about as much as
+	 * the members have of their own before.
+	 */
+	if (expected > limit)
+		store->page_limit = add_size(limit, OMEN_MANY_PAGES / 2);
+	else if (team != NULL)
+	{
+		store->limit = limit / 2;
+		store->page_limit = add_size(limit / 2, OMEN_MANY_PAGES / 2);
+	}
+	else
+	{
+		store->limit = limit;
+		store->page_limit = OMEN_MANY_PAGES;
+	}
 	store->team = team;
 	dlist_init(&store->arrays);
 	store->base = om_resident_files();
@@ -137,18 +162,12 @@ om_descriptor(File file)
 	return FileGetRawDesc(file);
 }
 
-/*
- * Make the file of an array "size" bytes long.  The write of the last block
- * counts all against temp_file_limit, of which posix_fallocate takes no notice.
- */
 static void
-om_extend_file(OmenArray *array, Size from, Size size)
+om_write_file(OmenArray *array, Size offset, const void *data, Size size)
 {
-	PGAlignedBlock zeros = {0};
-
 	errno = 0;
-	if (FileWrite(array->file, zeros.data, BLCKSZ, size - BLCKSZ,
-				  WAIT_EVENT_BUFFILE_WRITE) != BLCKSZ)
+	if (FileWrite(array->file, (char *) data, size, offset,
+				  WAIT_EVENT_BUFFILE_WRITE) != (int) size)
 	{
 		/* a short write tells no reason */
 		if (errno == 0)
@@ -157,13 +176,31 @@ om_extend_file(OmenArray *array, Size from, Size size)
 				(errcode_for_file_access(),
 				 errmsg("could not write to temporary file: %m")));
 	}
-	while (from < size)
+}
+
+/*
+ * Make the file of an array longer.  The write of the last block counts all
+ * against temp_file_limit, of which posix_fallocate takes no notice.
+ */
+static void
+om_extend_file(OmenArray *array, Size size)
+{
+	PGAlignedBlock zeros = {0};
+
+	OMEN_FAULT_POINT("store-extend");
+	om_write_file(array, size - BLCKSZ, zeros.data, BLCKSZ);
+}
+
+/* Reserve blocks "from" to "to", in bytes, by the leader. */
+static void
+om_reserve_blocks(OmenArray *array, Size from, Size to)
+{
+	while (from < to && OmenTeamLeads(array->store->team))
 	{
-		Size		n = Min(OMEN_RESERVE_STEP, size - from);
+		Size		n = Min(OMEN_RESERVE_STEP, to - from);
 		int			rc = posix_fallocate(om_descriptor(array->file), from, n);
 
 		CHECK_FOR_INTERRUPTS();
-		OMEN_FAULT_POINT("store-extend");
 		if (rc == EINTR)
 			continue;
 		errno = rc;
@@ -173,6 +210,36 @@ om_extend_file(OmenArray *array, Size from, Size size)
 					 errmsg("could not extend temporary file: %m")));
 		from += n;
 	}
+}
+
+/* Fill bytes "from" to "to" with zeros, each member of a team a part. */
+static void
+om_write_zeros(OmenArray *array, Size from, Size to, OmenTeam *team)
+{
+	char	   *zeros = palloc0(OMEN_WRITE_STEP);
+	OmenLoop	loop;
+
+	OmenStartLoop(team, (uint32) (to - from), OMEN_WRITE_STEP, &loop);
+	while (OmenNextRange(&loop))
+	{
+		CHECK_FOR_INTERRUPTS();
+		om_write_file(array, from + loop.from, zeros, loop.to - loop.from);
+	}
+	pfree(zeros);
+}
+
+/*
+ * See to it that bytes "from" to "to" of a file have blocks on disk, since an
+ * access to the mapping cannot tell if there are none.  The members of a team
+ * that shares the array do that together.
+ */
+static void
+om_fill_file(OmenArray *array, Size from, Size to, OmenTeam *team)
+{
+	if (to - from > OMEN_MOST_ZEROS)
+		om_reserve_blocks(array, from, to);
+	else
+		om_write_zeros(array, from, to, team);
 }
 
 static void
@@ -299,6 +366,17 @@ om_use_huge_pages(void *data, Size size)
 #endif
 }
 
+/*
+ * Is there memory for an array of this member?  The others have about as much
+ * of their own as this one.
+ */
+static bool
+om_fits(const OmenStore *store, Size size)
+{
+	return add_size(store->use.memory, size) <=
+		store->limit / OmenTeamMembers(store->team);
+}
+
 /* Fill an array that has nothing yet. */
 static void
 om_acquire(OmenArray *array, Size size)
@@ -306,7 +384,7 @@ om_acquire(OmenArray *array, Size size)
 	OmenStore  *store = array->store;
 
 	array->size = size;
-	if (size < OMEN_LEAST_FILE || store->use.memory + size <= store->limit)
+	if (size < OMEN_LEAST_FILE || om_fits(store, size))
 	{
 		array->memory = MemoryContextAllocHuge(array->context,
 											   add_size(size,
@@ -319,7 +397,8 @@ om_acquire(OmenArray *array, Size size)
 	{
 		PrepareTempTablespaces();
 		om_use_file(array, OpenTemporaryFile(false));
-		om_extend_file(array, 0, om_round_to_page(size));
+		om_extend_file(array, om_round_to_page(size));
+		om_fill_file(array, 0, om_round_to_page(size), NULL);
 		om_map_file(array);
 	}
 	om_count(store);
@@ -339,7 +418,8 @@ OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
  * The leader makes the file while the others wait, then all map it.
  */
 void *
-OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
+OmenStoreShare(OmenStore *store, MemoryContext context, Size size,
+			   OmenArrayUse use)
 {
 	OmenTeam   *team = store->team;
 	OmenArray  *array;
@@ -352,7 +432,7 @@ OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
 	if (OmenTeamLeads(team))
 	{
 		om_use_file(array, FileSetCreate(OmenTeamFiles(team), array->name));
-		om_extend_file(array, 0, om_round_to_page(array->size));
+		om_extend_file(array, om_round_to_page(array->size));
 	}
 	OmenTeamWait(team);
 	if (!OmenTeamLeads(team))
@@ -367,6 +447,8 @@ OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
 							array->name)));
 		om_use_file(array, file);
 	}
+	if (use == OMEN_IN_PLACE)
+		om_fill_file(array, 0, om_round_to_page(array->size), team);
 	om_map_file(array);
 	om_count(store);
 
@@ -416,6 +498,26 @@ OmenStoreFetch(OmenStore *store, void *data, Size offset, Size size,
 	return buffer;
 }
 
+void
+OmenStorePut(OmenStore *store, void *data, Size offset, const void *from,
+			 Size size)
+{
+	OmenArray  *array = om_find(store, data);
+
+	for (Size done = 0; done < size; done += OMEN_WRITE_STEP)
+	{
+		const char *piece = (const char *) from + done;
+		Size		n = Min(OMEN_WRITE_STEP, size - done);
+
+		CHECK_FOR_INTERRUPTS();
+		OmenStoreRelax(store);
+		if (array->file >= 0)
+			om_write_file(array, offset + done, piece, n);
+		else
+			memcpy((char *) data + offset + done, piece, n);
+	}
+}
+
 void *
 OmenStoreRealloc(OmenStore *store, void *data, Size size)
 {
@@ -426,8 +528,9 @@ OmenStoreRealloc(OmenStore *store, void *data, Size size)
 	if (array->memory == NULL)
 	{
 		om_unmap_file(array);
-		om_extend_file(array, om_round_to_page(old.size),
-					   om_round_to_page(size));
+		om_extend_file(array, om_round_to_page(size));
+		om_fill_file(array, om_round_to_page(old.size),
+					 om_round_to_page(size), NULL);
 		store->use.files += size - old.size;
 		array->size = size;
 		om_map_file(array);

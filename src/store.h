@@ -26,8 +26,8 @@ typedef struct OmenStore OmenStore;
  * A store with a limit in bytes, in CurrentMemoryContext, which must live as
  * long as all that is allocated from it.  "expected" is what will be allocated
  * at a time, about; if more is, the arrays beyond the limit lie in files.  Each
- * member of a team has a store of its own, the limit being that of all
- * together; team may be NULL.
+ * member of a team has a store of its own, limit and expectation being those of
+ * all together; team may be NULL.
  */
 extern OmenStore *OmenCreateStore(Size limit, Size expected, OmenTeam *team);
 
@@ -42,13 +42,23 @@ extern void *OmenStoreAlloc(OmenStore *store, MemoryContext context,
 							Size size);
 
 /*
+ * How an array will be written: here and there, or by OmenStorePut() alone.
+ * Advice for speed, no more.
+ */
+typedef enum OmenArrayUse
+{
+	OMEN_IN_PLACE,
+	OMEN_PUT
+} OmenArrayUse;
+
+/*
  * Allocate an array that all members of the store's team see, each at an
  * address of its own: the members have to call this together.  What one
  * writes, others may read after the team has met again.  The array is freed
  * by each member; none may read it when the leader does so.
  */
 extern void *OmenStoreShare(OmenStore *store, MemoryContext context,
-							Size size);
+							Size size, OmenArrayUse use);
 
 extern OmenTeam *OmenStoreTeam(const OmenStore *store);
 
@@ -59,6 +69,13 @@ extern OmenTeam *OmenStoreTeam(const OmenStore *store);
  */
 extern const void *OmenStoreFetch(OmenStore *store, void *array, Size offset,
 								  Size size, void *buffer);
+
+/*
+ * Copy "size" bytes into an array at "offset".  For large pieces: if the array
+ * is in a file, they are written to it, which costs less than to map the pages.
+ */
+extern void OmenStorePut(OmenStore *store, void *array, Size offset,
+						 const void *data, Size size);
 
 /* Make an array larger, as repalloc does; it may move.  Not if it is shared. */
 extern void *OmenStoreRealloc(OmenStore *store, void *array, Size size);

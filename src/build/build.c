@@ -251,7 +251,7 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 								  OMEN_BLOCK_ROWS) +
 			OmenPruneRoom(&shape, n);
 		leaves = add_size(mul_size(n, base + pairs),
-						  OmenLeafMemory(params->width));
+						  OmenLeafMemory(&shape, params->width));
 	}
 	return Max(leaves,
 			   add_size(mul_size(n, base + forward + Max(pairs, links)),

@@ -157,7 +157,15 @@ typedef struct OmenMatrix
 static inline void *
 OmenBuildAlloc(const OmenBuilder *builder, MemoryContext context, Size size)
 {
-	return OmenStoreShare(builder->params->store, context, size);
+	return OmenStoreShare(builder->params->store, context, size,
+						  OMEN_IN_PLACE);
+}
+
+/* The same, to be filled by OmenStorePut(). */
+static inline void *
+OmenBuildAllocPut(const OmenBuilder *builder, MemoryContext context, Size size)
+{
+	return OmenStoreShare(builder->params->store, context, size, OMEN_PUT);
 }
 
 /* The same, for the leader alone. */
@@ -243,7 +251,7 @@ extern void OmenConnectNodes(OmenBuilder *builder);
 extern Size OmenPruneRoom(const OmenBuildShape *shape, uint32 n);
 
 /* What OmenCompareLeaves() needs besides its result, in bytes. */
-extern Size OmenLeafMemory(int width);
+extern Size OmenLeafMemory(const OmenBuildShape *shape, int width);
 
 static inline const uint8 *
 OmenNodeRow(const OmenBuilder *builder, uint32 node)

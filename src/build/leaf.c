@@ -188,10 +188,23 @@ om_split(OmCluster *cluster, uint16 *positions, int n, int depth)
 #define OM_MATRIX_COLUMNS	Max(OMEN_MAX_LEAF, OM_SPLIT_LEADERS)
 
 Size
-OmenLeafMemory(int width)
+OmenLeafMemory(const OmenBuildShape *shape, int width)
 {
 	return 3 * OMEN_MAX_CLUSTER * sizeof(uint16) +
+		2 * shape->cluster * shape->line_keys * sizeof(uint32) +
 		OmenMatrixMemory(width, OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
+}
+
+/* Members of the largest cluster. */
+static Size
+om_largest_cluster(const OmenBuilder *builder)
+{
+	Size		largest = 0;
+
+	for (uint32 i = 0; i < builder->nclusters; i++)
+		largest = Max(largest, builder->first_member[i + 1] -
+					  builder->first_member[i]);
+	return largest;
 }
 
 /*
@@ -205,15 +218,17 @@ OmenCompareLeaves(OmenBuilder *builder)
 												  ALLOCSET_DEFAULT_SIZES);
 	Size		nlines = mul_size(builder->n, builder->shape.fanout);
 	Size		line_size = builder->shape.line_keys * sizeof(uint32);
+	OmenStore  *store = builder->params->store;
 	OmCluster	cluster = {0};
 	uint16	   *positions;
 	OmenLoop	loop;
 
-	builder->lines = OmenBuildAlloc(builder, result,
-									mul_size(nlines, line_size));
+	builder->lines = OmenBuildAllocPut(builder, result,
+									   mul_size(nlines, line_size));
 	MemoryContextSwitchTo(scratch);
 	positions = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
 	cluster.builder = builder;
+	cluster.lines = palloc(om_largest_cluster(builder) * line_size);
 	cluster.matrix = OmenCreateMatrix(builder, builder->width,
 									  OM_MATRIX_COLUMNS, OMEN_MAX_LEAF);
 	cluster.spare = palloc(OMEN_MAX_CLUSTER * sizeof(uint16));
@@ -227,12 +242,13 @@ OmenCompareLeaves(OmenBuilder *builder)
 
 		cluster.number = i;
 		cluster.members = builder->members + builder->first_member[i];
-		cluster.lines = builder->lines +
-			builder->first_member[i] * builder->shape.line_keys;
 		pg_prng_seed(&cluster.prng, builder->params->seed + 2 + i);
 		for (int j = 0; j < n; j++)
 			positions[j] = j;
 		om_split(&cluster, positions, n, 0);
+		OmenStorePut(store, builder->lines,
+					 builder->first_member[i] * line_size, cluster.lines,
+					 n * line_size);
 	}
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(scratch);

@@ -27,6 +27,9 @@
 /* Splits that separate little end at this depth. */
 #define OM_MAX_DEPTH		16
 
+/* Rows that are copied at a time; they stay in cache. */
+#define OM_COPY_RANGE		128
+
 /* From this many rows on, the first split is the team's. */
 #define OM_TEAM_SPLIT		20000
 
@@ -396,22 +399,29 @@ om_copy_codes(OmenBuilder *builder, const int8 *codes)
 	Size		stride = builder->params->width;
 	int			width = builder->width;
 	bool		l1 = builder->params->l1;
+	uint8	   *rows = palloc(OM_COPY_RANGE * width);
 	OmenLoop	loop;
 
-	builder->rows = OmenBuildAlloc(builder, CurrentMemoryContext,
-								   mul_size(builder->n, width));
+	builder->rows = OmenBuildAllocPut(builder, CurrentMemoryContext,
+									  mul_size(builder->n, width));
 	om_alloc_sums(builder, sums);
-	OmenStartLoop(builder->team, builder->n, OMEN_NODE_RANGE, &loop);
+	OmenStartLoop(builder->team, builder->n, OM_COPY_RANGE, &loop);
 	while (OmenNextNodes(builder, OMEN_PHASE_ORDER, &loop))
+	{
 		for (uint32 i = loop.from; i < loop.to; i++)
 		{
-			uint8	   *row = builder->rows + (Size) i * width;
+			uint8	   *row = rows + (i - loop.from) * width;
 
 			if (i + 8 < builder->n)
 				__builtin_prefetch(codes + order[i + 8] * stride);
 			OmenCodeToRow(l1, width, codes + order[i] * stride, row);
 			OmenRowSums(l1, width, row, &sums->squares[i], &sums->inits[i]);
 		}
+		OmenStorePut(builder->params->store, builder->rows,
+					 (Size) loop.from * width, rows,
+					 (loop.to - loop.from) * width);
+	}
+	pfree(rows);
 }
 
 /*

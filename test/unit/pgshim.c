@@ -199,9 +199,17 @@ OmenStoreAlloc(OmenStore *store, MemoryContext context, Size size)
 }
 
 void *
-OmenStoreShare(OmenStore *store, MemoryContext context, Size size)
+OmenStoreShare(OmenStore *store, MemoryContext context, Size size,
+			   OmenArrayUse use)
 {
 	return MemoryContextAllocHuge(context, size);
+}
+
+void
+OmenStorePut(OmenStore *store, void *array, Size offset, const void *data,
+			 Size size)
+{
+	memcpy((char *) array + offset, data, size);
 }
 
 const void *

@@ -35,8 +35,18 @@
 /* A segment stays if it has this share of the size that it should have. */
 #define OMEN_FULL_SHARE		0.9
 
-/* Segments that stay after a flush. */
-#define OMEN_WANTED_SEGMENTS	3
+/*
+ * While rows come in fast, merges have to wait, until there are so many
+ * segments; then these are merged, but so many of the largest.
+ */
+#define OMEN_BUSY_SEGMENTS		8
+#define OMEN_BUSY_KEPT			3
+
+/* So many times more pending rows than may wait come fast. */
+#define OMEN_BUSY_PRESSURE		6
+
+/* While merging, look that often whether they do. */
+#define OMEN_PRESSURE_LOOK_MS	50
 
 /* Share of rows outside the largest segment above which VACUUM merges all. */
 #define OMEN_MAX_OUTSIDE_SHARE	0.1
@@ -49,12 +59,42 @@ typedef struct OmenCompaction
 {
 	Relation	index;
 	OmenWatch	watch;
-	bool		gave_way;
+	bool		ended;			/* for the sake of others */
+	bool		put_off;		/* merges have to wait */
+	bool		can_put_off;
+	TimestampTz next_look;
 	OmenCache  *cache;
 	OmenMetaData meta;
 	OmenRows   *rows;
 	OmenQuantizer *quantizer;
 } OmenCompaction;
+
+/* Do rows come in faster than merges allow? */
+static bool
+om_is_busy(OmenCompaction *compaction, const OmenMetaData *meta)
+{
+	return OmenPendingPressure(&compaction->cache->layout, meta) >=
+		OMEN_BUSY_PRESSURE;
+}
+
+/* The same, of a merge that could be put off, from time to time. */
+static bool
+om_became_busy(OmenCompaction *compaction)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	OmenMetaData *meta;
+	bool		busy;
+
+	if (now < compaction->next_look)
+		return false;
+	compaction->next_look =
+		TimestampTzPlusMilliseconds(now, OMEN_PRESSURE_LOOK_MS);
+	meta = palloc(sizeof(OmenMetaData));
+	OmenReadMeta(compaction->index, meta);
+	busy = om_is_busy(compaction, meta);
+	pfree(meta);
+	return busy;
+}
 
 /*
  * Called every few milliseconds of work, when no buffer is held: look after
@@ -67,14 +107,15 @@ om_tick(OmenCompaction *compaction)
 	CHECK_FOR_INTERRUPTS();
 	if (compaction->rows != NULL)
 		OmenStoreRelax(compaction->rows->store);
-	if (OmenSomebodyWaits(&compaction->watch))
-	{
-		compaction->gave_way = true;
+	compaction->put_off = compaction->put_off ||
+		(compaction->can_put_off && om_became_busy(compaction));
+	compaction->ended = OmenSomebodyWaits(&compaction->watch) ||
+		(compaction->can_put_off && compaction->put_off);
+	if (compaction->ended)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("compaction of index \"%s\" gave way",
 						RelationGetRelationName(compaction->index))));
-	}
 }
 
 static uint32
@@ -581,6 +622,23 @@ om_choose_segments(const OmenMetaData *meta, OmenCompactScope scope,
 	return ((1U << meta->nsegments) - 1) & ~kept;
 }
 
+/*
+ * The same while rows come in fast: none, or when there would be too many
+ * segments, all but the largest.
+ */
+static uint32
+om_choose_when_busy(const OmenMetaData *meta)
+{
+	uint32		kept = 0;
+	int			i;
+
+	if (meta->nsegments < OMEN_BUSY_SEGMENTS)
+		return 0;
+	for (i = 0; i < OMEN_BUSY_KEPT; i++)
+		kept |= 1U << om_largest_segment(meta, kept);
+	return ((1U << meta->nsegments) - 1) & ~kept;
+}
+
 /* Is there anything to gain from building these again? */
 static bool
 om_worth_it(const OmenMetaData *meta, uint32 chosen, uint64 rows)
@@ -655,39 +713,57 @@ om_can_code(OmenCompaction *compaction)
 }
 
 /*
- * One compaction.  Returns true if there is another one to do at once: the
- * sealed list was an earlier producer's, and the pending list is still there.
+ * Seal the pending list, if there is enough of it for a flush, unless a list is
+ * sealed already.  True if the pending list is to be flushed, too.
  */
 static bool
-om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
+om_seal_if_needed(OmenCompaction *compaction, OmenCompactScope scope)
 {
-	Relation	index = compaction->index;
 	OmenMetaData *meta = &compaction->meta;
-	uint64		rows;
+	uint64		rows = OmenPendingRows(&compaction->cache->layout,
+									   &meta->pending);
+	bool		earlier = meta->sealed.owner != 0;
 	bool		flush;
-	bool		again;
-	uint32		chosen;
-
-	/* Nothing below takes in invalidations, so the cache stays. */
-	OmenReclaimReserved(index);
-	OmenReadMeta(index, meta);
-	compaction->cache = OmenGetCacheFor(index, meta);
-	rows = OmenPendingRows(&compaction->cache->layout, &meta->pending);
 
 	/* Few rows are left alone, unless they may keep the file from shrinking. */
 	flush = (rows >= OMEN_FLAT_ROWS && om_can_code(compaction)) ||
 		(scope == OMEN_COMPACT_ALL && rows > 0 && meta->nsegments > 0) ||
 		(scope == OMEN_COMPACT_VACUUM && rows > 0 &&
 		 meta->quantizer.owner != 0 && OmenIsSparse(meta));
-	again = meta->sealed.owner != 0 && flush;
-	if (meta->sealed.owner != 0 || flush)
+	if (earlier || flush)
 	{
-		OmenSealPending(index);
-		OmenReadMeta(index, meta);
+		OmenSealPending(compaction->index);
+		OmenReadMeta(compaction->index, meta);
 	}
+	return earlier && flush;
+}
+
+/*
+ * One compaction.  Returns true if there is another one to do at once: the
+ * sealed list was an earlier producer's, and the pending list is still there.
+ */
+static bool
+om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
+{
+	OmenMetaData *meta = &compaction->meta;
+	bool		busy = scope == OMEN_COMPACT_RELIEF;
+	uint64		rows;
+	bool		again;
+	uint32		chosen;
+
+	/* Nothing below takes in invalidations, so the cache stays. */
+	OmenReclaimReserved(compaction->index);
+	OmenReadMeta(compaction->index, meta);
+	compaction->cache = OmenGetCacheFor(compaction->index, meta);
+	compaction->put_off = !busy && om_is_busy(compaction, meta);
+	again = om_seal_if_needed(compaction, scope);
+	compaction->put_off = compaction->put_off && meta->sealed.owner != 0;
+	busy = busy || compaction->put_off;
 
 	rows = OmenPendingRows(&compaction->cache->layout, &meta->sealed);
-	chosen = om_choose_segments(meta, scope, rows);
+	chosen = busy ? om_choose_when_busy(meta) :
+		om_choose_segments(meta, scope, rows);
+	compaction->can_put_off = !busy && chosen != 0;
 	if (om_worth_it(meta, chosen, rows))
 		om_read_and_replace(compaction, chosen, rows);
 	return again;
@@ -699,11 +775,11 @@ om_compact_step(OmenCompaction *compaction, OmenCompactScope scope)
  * buffer, LWLock or relation opened since, and the memory and the temporary
  * files that there are belong to the context that is deleted here.
  */
-bool
+OmenCompactResult
 OmenCompact(Relation index, OmenCompactScope scope)
 {
 	MemoryContext old = CurrentMemoryContext;
-	volatile bool gave_way = false;
+	volatile OmenCompactResult result = OMEN_COMPACTED;
 	volatile bool again;
 
 	do
@@ -720,12 +796,15 @@ OmenCompact(Relation index, OmenCompactScope scope)
 		PG_TRY();
 		{
 			again = om_compact_step(compaction, scope);
+			if (compaction->put_off)
+				result = OMEN_COMPACT_PUT_OFF;
 		}
 		PG_CATCH();
 		{
-			if (!compaction->gave_way)
+			if (!compaction->ended)
 				PG_RE_THROW();
-			gave_way = true;
+			result = compaction->put_off ? OMEN_COMPACT_PUT_OFF :
+				OMEN_COMPACT_GAVE_WAY;
 			FlushErrorState();
 			elog(DEBUG1, "compaction of index \"%s\" gave way",
 				 RelationGetRelationName(index));
@@ -735,5 +814,5 @@ OmenCompact(Relation index, OmenCompactScope scope)
 		MemoryContextDelete(context);
 		CHECK_FOR_INTERRUPTS();
 	} while (again);
-	return !gave_way;
+	return result;
 }

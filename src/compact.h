@@ -10,8 +10,13 @@
 
 #include "segment.h"
 
+/* Segments that stay after a flush, unless rows come in fast. */
+#define OMEN_WANTED_SEGMENTS	3
+
 typedef enum OmenCompactScope
 {
+	OMEN_COMPACT_RELIEF,		/* pending rows, and segments only if there
+								 * are many: somebody waits for it */
 	OMEN_COMPACT_FLUSH,			/* pending rows, and segments that are small
 								 * beside them */
 	OMEN_COMPACT_VACUUM,		/* also segments with many dead rows, and all
@@ -19,16 +24,26 @@ typedef enum OmenCompactScope
 	OMEN_COMPACT_ALL			/* everything into one segment */
 } OmenCompactScope;
 
+typedef enum OmenCompactResult
+{
+	OMEN_COMPACTED,				/* done */
+	OMEN_COMPACT_PUT_OFF,		/* rows came in so fast that segments were not
+								 * merged */
+	OMEN_COMPACT_GAVE_WAY		/* somebody waits for the producer lock, or for
+								 * a lock on the index, its table or its
+								 * database that this backend holds in a mode
+								 * which others may have to wait for */
+} OmenCompactResult;
+
 /*
  * Build pending rows, and the segments that the scope says, into one segment,
  * and publish it in place of them.  Does nothing if there is nothing to gain.
  * The caller holds the producer lock.
  *
- * Returns false if it gave way, with nothing published: somebody waits for the
- * producer lock, or for a lock on the index, its table or its database that
- * this backend holds in a mode which others may have to wait for.
+ * Whoever gets OMEN_COMPACT_PUT_OFF should come back: there may be a sealed
+ * list that waits to be flushed.
  */
-extern bool OmenCompact(Relation index, OmenCompactScope scope);
+extern OmenCompactResult OmenCompact(Relation index, OmenCompactScope scope);
 
 /*
  * Build rows, of which there are some, into a segment and write it; they are

@@ -7,16 +7,25 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "compact.h"
 #include "omen.h"
 #include "pending.h"
 #include "worker.h"
 
-/* At so many times omen.pending_limit, a worker is not waited for. */
-#define OMEN_BACK_PRESSURE	4
+/*
+ * An inserter that finds so many times the rows that may wait flushes them; or
+ * if somebody is at it, naps until there are fewer, but only for a while: it
+ * may be a VACUUM, or a check of the index.
+ */
+#define OMEN_MAX_PRESSURE	8
+#define OMEN_NAP_MS			5
+#define OMEN_MAX_NAPS		20
 
 /* After a flush that failed, leave it to others for so long. */
 #define OMEN_FLUSH_PAUSE_MS	60000
@@ -29,6 +38,34 @@
 static Oid	om_unfinished_index = InvalidOid;
 static TimestampTz om_unfinished_since;
 
+/* Flush, which the caller has the producer lock for. */
+static void
+om_flush(Relation index, OmenCompactScope scope)
+{
+	om_unfinished_index = RelationGetRelid(index);
+	om_unfinished_since = GetCurrentTimestamp();
+	if (OmenCompact(index, scope) == OMEN_COMPACT_PUT_OFF)
+		(void) OmenCompact(index, OMEN_COMPACT_RELIEF);
+	om_unfinished_index = InvalidOid;
+}
+
+/* Has a flush by this backend failed lately? */
+static bool
+om_failed_lately(Relation index)
+{
+	return om_unfinished_index == RelationGetRelid(index) &&
+		!TimestampDifferenceExceeds(om_unfinished_since,
+									GetCurrentTimestamp(),
+									OMEN_FLUSH_PAUSE_MS);
+}
+
+static bool
+om_is_crowded(Relation index, const OmenMetaData *meta)
+{
+	return OmenPendingPressure(&OmenGetCache(index)->layout, meta) >=
+		OMEN_MAX_PRESSURE;
+}
+
 /*
  * Have the pending rows built into the graph if they are more than allowed: by
  * a background worker, or if there is none, or if it does not keep up, here;
@@ -39,26 +76,31 @@ static void
 om_flush_if_needed(Relation index)
 {
 	OmenMetaData meta;
-	uint64		rows;
+	bool		crowded;
+	int			naps;
 
 	OmenReadMeta(index, &meta);
-	rows = OmenPendingRows(&OmenGetCache(index)->layout, &meta.pending);
-	if (rows < omen_pending_limit)
+	crowded = om_is_crowded(index, &meta);
+	if (!crowded &&
+		(OmenPendingFill(&OmenGetCache(index)->layout, &meta.pending) < 1 ||
+		 OmenRequestWorker(index, &meta)))
 		return;
-	if (rows < (uint64) omen_pending_limit * OMEN_BACK_PRESSURE &&
-		OmenRequestWorker(index, &meta))
+	if (om_failed_lately(index))
 		return;
-	if (om_unfinished_index == RelationGetRelid(index) &&
-		!TimestampDifferenceExceeds(om_unfinished_since,
-									GetCurrentTimestamp(),
-									OMEN_FLUSH_PAUSE_MS))
-		return;
-	if (!OmenTryLockProducer(index))
-		return;
-	om_unfinished_index = RelationGetRelid(index);
-	om_unfinished_since = GetCurrentTimestamp();
-	OmenCompact(index, OMEN_COMPACT_FLUSH);
-	om_unfinished_index = InvalidOid;
+	for (naps = 0; !OmenTryLockProducer(index); naps++)
+	{
+		if (!crowded || naps == OMEN_MAX_NAPS)
+			return;
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 OMEN_NAP_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		OmenReadMeta(index, &meta);
+		if (!om_is_crowded(index, &meta))
+			return;
+	}
+	om_flush(index, crowded ? OMEN_COMPACT_RELIEF : OMEN_COMPACT_FLUSH);
 	OmenUnlockProducer(index);
 }
 

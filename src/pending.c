@@ -37,6 +37,9 @@
 #include "pending.h"
 #include "segment.h"
 
+/* Pages of pending rows that a scan may have to read, about. */
+#define OMEN_LIMIT_PAGES	2048
+
 /* Blocks that the pending list takes from the free space at a time. */
 #define OMEN_SPARE_BLOCKS	16
 
@@ -443,6 +446,24 @@ OmenPendingRows(const OmenLayout *layout, const OmenPendingData *pending)
 	for (i = 0; i < OMEN_MAX_STRIPES; i++)
 		npages += pending->stripes[i].npages;
 	return npages / form->pages_per_row * form->rows_per_page;
+}
+
+double
+OmenPendingFill(const OmenLayout *layout, const OmenPendingData *pending)
+{
+	const OmenRowForm *form = OmenPendingForm(layout, pending);
+	uint32		rows = OMEN_LIMIT_PAGES / form->pages_per_row *
+		form->rows_per_page;
+
+	return OmenPendingRows(layout, pending) /
+		(double) Min(omen_pending_limit, Max(rows, OMEN_FLAT_ROWS));
+}
+
+double
+OmenPendingPressure(const OmenLayout *layout, const OmenMetaData *meta)
+{
+	return OmenPendingFill(layout, &meta->pending) +
+		OmenPendingFill(layout, &meta->sealed);
 }
 
 /*

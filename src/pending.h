@@ -24,6 +24,17 @@ extern uint64 OmenPendingRows(const OmenLayout *layout,
 							  const OmenPendingData *pending);
 
 /*
+ * The rows of a list relative to those that may wait: omen.pending_limit, or as
+ * many as OMEN_LIMIT_PAGES pages hold, but at least OMEN_FLAT_ROWS.
+ */
+extern double OmenPendingFill(const OmenLayout *layout,
+							  const OmenPendingData *pending);
+
+/* The same of both lists, all of which each scan compares. */
+extern double OmenPendingPressure(const OmenLayout *layout,
+								  const OmenMetaData *meta);
+
+/*
  * Move the pending list to meta->sealed, unless something is sealed already,
  * and close its pages to inserters.  The caller holds the producer lock.
  */

@@ -223,8 +223,8 @@ omenvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	 * the way: a second time does away with them.
 	 */
 	OmenLockProducer(index);
-	if (OmenCompact(index, OMEN_COMPACT_VACUUM) &&
-		OmenCompact(index, OMEN_COMPACT_VACUUM))
+	if (OmenCompact(index, OMEN_COMPACT_VACUUM) == OMEN_COMPACTED &&
+		OmenCompact(index, OMEN_COMPACT_VACUUM) == OMEN_COMPACTED)
 		OmenMoveDown(index);
 	OmenUnlockProducer(index);
 	OmenTruncate(index);

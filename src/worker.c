@@ -64,8 +64,15 @@
 #define OMEN_BUSY_PAUSE_MS		1000
 
 /* A worker looks again so often, and ends after so many looks in vain. */
-#define OMEN_LOOK_MS			100
-#define OMEN_IDLE_LOOKS			20
+#define OMEN_LOOK_MS			20
+#define OMEN_IDLE_LOOKS			100
+
+/*
+ * When a merge was put off, none is begun for twice as long as it took, within
+ * these bounds.
+ */
+#define OMEN_MERGE_PAUSE_MS		1000
+#define OMEN_MERGE_MAX_PAUSE_MS	10000
 
 /* What a worker is told, in bgw_extra. */
 typedef struct OmenWorkerRequest
@@ -84,6 +91,7 @@ typedef enum OmenLook
 {
 	OMEN_LOOK_WORKED,			/* flushed */
 	OMEN_LOOK_IDLE,				/* nothing to do */
+	OMEN_LOOK_WAITS,			/* merges are to be done, but not now */
 	OMEN_LOOK_END				/* somebody else wants the index, or has it */
 } OmenLook;
 
@@ -228,48 +236,79 @@ om_take_locks(const OmenWorkerRequest *request)
 	return false;
 }
 
-/* Compact as the table's owner.  False if that gave way. */
-static bool
+/* Compact as the table's owner. */
+static OmenCompactResult
 om_compact_as_owner(Relation index, OmenCompactScope scope)
 {
 	Oid			user;
 	int			context;
 	int			guc_level;
-	bool		done;
+	OmenCompactResult result;
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(index->rd_rel->relowner,
 						   context | SECURITY_RESTRICTED_OPERATION);
 	guc_level = NewGUCNestLevel();
 	OmenRestrictSearchPath();
-	done = OmenCompact(index, scope);
+	result = OmenCompact(index, scope);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, context);
-	return done;
+	return result;
 }
 
-/* The worker's work on the index that it has opened. */
-static OmenLook
-om_look_at(Relation index, int pending_limit)
+/*
+ * A merge that began then was put off.  The next one is likely to be put off,
+ * too, and is not to cost as much again soon.
+ */
+static TimestampTz
+om_next_merge(TimestampTz began)
 {
+	TimestampTz now = GetCurrentTimestamp();
+	long		ms = TimestampDifferenceMilliseconds(began, now);
+
+	return TimestampTzPlusMilliseconds(now, Min(Max(2 * ms,
+													OMEN_MERGE_PAUSE_MS),
+												OMEN_MERGE_MAX_PAUSE_MS));
+}
+
+/*
+ * The worker's work on the index that it has opened.  No merge is to be begun
+ * before *next_merge.
+ */
+static OmenLook
+om_look_at(Relation index, TimestampTz *next_merge)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		merges_wait = now < *next_merge && *next_merge <=
+		TimestampTzPlusMilliseconds(now, OMEN_MERGE_MAX_PAUSE_MS);
 	OmenMetaData meta;
-	OmenLook	result = OMEN_LOOK_IDLE;
+	uint32		next_owner;
+	OmenCompactResult result;
 
 	OmenReadMeta(index, &meta);
-	if (meta.sealed.owner != 0 ||
-		OmenPendingRows(&OmenGetCacheFor(index, &meta)->layout,
-						&meta.pending) >= pending_limit)
-	{
-		if (!OmenTryLockProducer(index))
-			return OMEN_LOOK_IDLE;
+	if (meta.sealed.owner == 0 &&
+		(merges_wait || meta.nsegments <= OMEN_WANTED_SEGMENTS) &&
+		OmenPendingFill(&OmenGetCacheFor(index, &meta)->layout,
+						&meta.pending) < 1)
+		return meta.nsegments > OMEN_WANTED_SEGMENTS ? OMEN_LOOK_WAITS :
+			OMEN_LOOK_IDLE;
+	if (!OmenTryLockProducer(index))
+		return OMEN_LOOK_IDLE;
 
-		/* No snapshot of catalogs may hold back VACUUM meanwhile. */
-		InvalidateCatalogSnapshot();
-		result = om_compact_as_owner(index, OMEN_COMPACT_FLUSH) ?
-			OMEN_LOOK_WORKED : OMEN_LOOK_END;
-		OmenUnlockProducer(index);
-	}
-	return result;
+	/* No snapshot of catalogs may hold back VACUUM meanwhile. */
+	InvalidateCatalogSnapshot();
+	next_owner = meta.next_owner;
+	result = om_compact_as_owner(index, merges_wait ? OMEN_COMPACT_RELIEF :
+								 OMEN_COMPACT_FLUSH);
+	OmenUnlockProducer(index);
+	if (result == OMEN_COMPACT_GAVE_WAY)
+		return OMEN_LOOK_END;
+	if (result == OMEN_COMPACT_PUT_OFF)
+		*next_merge = om_next_merge(now);
+
+	/* Whatever was built has a number. */
+	OmenReadMeta(index, &meta);
+	return meta.next_owner == next_owner ? OMEN_LOOK_IDLE : OMEN_LOOK_WORKED;
 }
 
 /*
@@ -277,7 +316,7 @@ om_look_at(Relation index, int pending_limit)
  * index may have been dropped, and its number given to something else.
  */
 static OmenLook
-om_look(const OmenWorkerRequest *request)
+om_look(const OmenWorkerRequest *request, TimestampTz *next_merge)
 {
 	OmenLook	result = OMEN_LOOK_END;
 	Relation	index;
@@ -290,7 +329,7 @@ om_look(const OmenWorkerRequest *request)
 	if (OmenIsIndex(index) && index->rd_index->indisready)
 	{
 		pgstat_report_activity(STATE_RUNNING, RelationGetRelationName(index));
-		result = om_look_at(index, request->pending_limit);
+		result = om_look_at(index, next_merge);
 		pgstat_report_activity(STATE_IDLE, NULL);
 	}
 	relation_close(index, ShareUpdateExclusiveLock);
@@ -325,7 +364,7 @@ om_end_pause(const OmenWorkerRequest *request, bool at_once)
  * no lock on the index.  Keeps count of looks in vain.
  */
 static bool
-om_round(const OmenWorkerRequest *request, int *idle)
+om_round(const OmenWorkerRequest *request, TimestampTz *next_merge, int *idle)
 {
 	OmenLook	look = OMEN_LOOK_END;
 	bool		go_on;
@@ -334,12 +373,12 @@ om_round(const OmenWorkerRequest *request, int *idle)
 	StartTransactionCommand();
 	if (om_take_locks(request))
 	{
-		look = om_look(request);
+		look = om_look(request, next_merge);
 		*idle = look == OMEN_LOOK_IDLE ? *idle + 1 : 0;
 		go_on = look != OMEN_LOOK_END && *idle < OMEN_IDLE_LOOKS;
 		if (!go_on)
 			om_end_pause(request, look != OMEN_LOOK_END);
-		else if (look == OMEN_LOOK_IDLE)
+		else if (look != OMEN_LOOK_WORKED)
 		{
 			InvalidateCatalogSnapshot();
 			WaitLatch(MyLatch,
@@ -355,10 +394,21 @@ om_round(const OmenWorkerRequest *request, int *idle)
 	return go_on;
 }
 
+/* Let omen.pending_limit be what it is for who asked. */
+static void
+om_take_setting(int pending_limit)
+{
+	char		value[12];
+
+	snprintf(value, sizeof(value), "%d", pending_limit);
+	SetConfigOption("omen.pending_limit", value, PGC_USERSET, PGC_S_SESSION);
+}
+
 void
 OmenWorkerMain(Datum arg)
 {
 	OmenWorkerRequest request;
+	TimestampTz next_merge = 0;
 	int			idle = 0;
 
 	memcpy(&request, MyBgworkerEntry->bgw_extra, sizeof(request));
@@ -366,8 +416,9 @@ OmenWorkerMain(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(request.database, InvalidOid, 0);
+	om_take_setting(request.pending_limit);
 
-	while (om_round(&request, &idle))
+	while (om_round(&request, &next_merge, &idle))
 	{
 		if (ConfigReloadPending)
 		{
@@ -393,7 +444,7 @@ omen_compact(PG_FUNCTION_ARGS)
 	Oid			heap = IndexGetRelation(indexid, true);
 	Relation	index;
 	OmenWatch	watch;
-	bool		done;
+	OmenCompactResult result;
 
 	if (RecoveryInProgress())
 		ereport(ERROR,
@@ -413,10 +464,10 @@ omen_compact(PG_FUNCTION_ARGS)
 	{
 		CHECK_FOR_INTERRUPTS();
 		OmenLockProducer(index);
-		done = om_compact_as_owner(index, OMEN_COMPACT_ALL);
+		result = om_compact_as_owner(index, OMEN_COMPACT_ALL);
 		OmenUnlockProducer(index);
 		OmenStartWatch(index, &watch);
-	} while (!done && !OmenSomebodyWaits(&watch));
+	} while (result != OMEN_COMPACTED && !OmenSomebodyWaits(&watch));
 	relation_close(index, ShareUpdateExclusiveLock);
-	PG_RETURN_BOOL(done);
+	PG_RETURN_BOOL(result == OMEN_COMPACTED);
 }

@@ -96,7 +96,7 @@ no_workers('so far');
 
 #----------
 # While another session holds a lock that keeps workers away, the list may grow
-# to four times its limit; then the inserter flushes.
+# to eight times its limit; then the inserter flushes.
 #----------
 
 my $holder = $node->background_psql('postgres');
@@ -110,8 +110,8 @@ $holder->query_safe('COMMENT ON INDEX held_idx IS \'held\'');
 $node->safe_psql('postgres', 'INSERT INTO held SELECT vectors(2500, 6)');
 no_workers('lock on the index');
 is(segments('held_idx'), '0', 'lock on the index: neither worker nor inserter flushes');
-$node->safe_psql('postgres', 'INSERT INTO held SELECT vectors(2500, 6)');
-is(segments('held_idx'), '1', 'beyond four times the limit, the inserter flushes');
+$node->safe_psql('postgres', 'INSERT INTO held SELECT vectors(6000, 6)');
+is(segments('held_idx'), '1', 'beyond eight times the limit, the inserter flushes');
 $holder->query_safe('ROLLBACK');
 is_sound($node, 'held_idx', 'back-pressure');
 

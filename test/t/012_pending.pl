@@ -1,5 +1,5 @@
-# Rows of the pending list: what a flush makes of them, and of what it learns
-# how to code them.
+# Rows of the pending list: what a flush makes of them, of what it learns how to
+# code them, and how many there are.
 
 use strict;
 use warnings;
@@ -136,6 +136,53 @@ cmp_ok($node->safe_psql('postgres', "SELECT omen_compact('dead_v');
 		SELECT FROM dead ORDER BY v <-> array_fill(0.1, ARRAY[24])::vector LIMIT 10;
 		SELECT returned FROM omen_last_scan()") =~ s/.*\s//sr,
 	'<', 300, 'what dead rows have taught tells rows apart');
+
+#----------
+# The list is bounded, however fast rows come in.
+#----------
+
+$node->safe_psql('postgres', '
+	CREATE TABLE source AS SELECT row_number() OVER () AS n, v::vector(24)
+		FROM vectors(100000, 24) v;
+	CREATE TABLE flood AS SELECT v FROM source WHERE n <= 5000;
+	CREATE INDEX flood_v ON flood USING omen (v);
+	CREATE TABLE most (rows bigint, segments bigint)');
+$node->safe_psql('postgres', q{
+	SET omen.compaction_workers = 2;
+	SET omen.pending_limit = 1000;
+	DO $$
+	BEGIN
+		FOR i IN 0 .. 199 LOOP
+			INSERT INTO flood SELECT v FROM source
+				WHERE n > i * 500 AND n <= (i + 1) * 500;
+			INSERT INTO most SELECT sum(rows) FILTER (WHERE kind <> 'segment'),
+				count(*) FILTER (WHERE kind = 'segment')
+				FROM omen_index_info('flood_v');
+		END LOOP;
+	END
+	$$});
+my ($rows, $segments) = split /\|/, $node->safe_psql('postgres',
+	'SELECT max(rows), max(segments) FROM most');
+
+# Eight times the limit, and some that came while others were at it.
+cmp_ok($rows, '<=', 16000, 'rows that wait are bounded');
+cmp_ok($rows, '>', 1000, 'by a worker');
+cmp_ok($segments, '<=', 9, 'and so are segments');
+ok($node->poll_query_until('postgres',
+		"SELECT count(*) FILTER (WHERE kind = 'segment') <= 3 AND
+			sum(rows) FILTER (WHERE kind <> 'segment') < 1100
+		FROM omen_index_info('flood_v')"),
+	'in the end there are three segments at most');
+is_sound($node, 'flood_v', 'after a flood');
+
+# By bytes, too: such a row takes a page.
+$node->safe_psql('postgres', '
+	CREATE TABLE large (v vector(2000));
+	CREATE INDEX large_v ON large USING omen (v);
+	INSERT INTO large SELECT array_fill(sin(i), ARRAY[2000])::vector
+		FROM generate_series(1, 2200) i');
+is($node->safe_psql('postgres', "SELECT kind, rows FROM omen_index_info('large_v')"),
+	"segment|2048\npending|152", 'large rows wait in 2,048 pages at most');
 
 $node->stop;
 done_testing();

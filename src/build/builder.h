@@ -63,7 +63,7 @@
  * Nodes that a member takes at a time, where that costs little, and where
  * neighbours are chosen.
  */
-#define OMEN_NODE_RANGE			1024
+#define OMEN_NODE_RANGE			128
 #define OMEN_PRUNE_RANGE		4096
 
 /* A key of a candidate or link: 16 bits of distance above a node. */

@@ -58,7 +58,7 @@
 #define OMEN_MANY_FAULTS	64
 
 /* Bytes that are written at a time. */
-#define OMEN_WRITE_STEP		((Size) 1024 * 1024)
+#define OMEN_WRITE_STEP		((Size) 256 * 1024)
 
 /*
  * Larger files are not filled with zeros, since there may be no room for them

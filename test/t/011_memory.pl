@@ -82,7 +82,7 @@ $node->safe_psql(
 	INSERT INTO tm SELECT vectors(100000, 96);
 });
 
-for my $case (['16MB', 16, 0], ['64MB', 64, 1])
+for my $case (['16MB', 16, 0], ['64MB', 64, 1], ['128MB', 128, 1])
 {
 	my ($mem, $mb, $workers) = @$case;
 	my ($peak, $processes) = peak($mem, $workers);

@@ -2,6 +2,7 @@
 -- omen_compact(), and flushes that no background worker can do.
 --
 \i test/compare.sql
+\i test/settle.sql
 SELECT setseed(0.25);
 SET omen.ef_search = 10000;
 SET omen.pending_limit = 1000;
@@ -15,6 +16,7 @@ INSERT INTO to1 (v) SELECT pg_temp.vectors(300, 5);
 SELECT omen_compact('io1');
 SELECT kind, rows, dead FROM omen_index_info('io1');
 DELETE FROM to1 WHERE id % 10 = 0;
+CALL pg_temp.settle();
 VACUUM to1;
 SELECT omen_compact('io1');
 SELECT kind, rows, dead FROM omen_index_info('io1');

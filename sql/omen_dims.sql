@@ -3,6 +3,7 @@
 -- page to themselves, or take several.
 --
 \i test/compare.sql
+\i test/settle.sql
 SET omen.ef_search = 4000;
 SET omen.pending_limit = 1000;
 
@@ -76,12 +77,14 @@ $$;
 CALL pg_temp.live('vector', 'vector_cosine_ops', '<=>', 384);
 DROP TABLE tw;
 CALL pg_temp.live('vector', 'vector_l2_ops', '<->', 1999);
+CALL pg_temp.settle();
 VACUUM tw;
 SELECT pg_temp.live_on('<->', 1999);
 DROP TABLE tw;
 CALL pg_temp.live('vector', 'vector_ip_ops', '<#>', 2001);
 DROP TABLE tw;
 CALL pg_temp.live('halfvec', 'halfvec_cosine_ops', '<=>', 4001, 'edge_bits = 2048');
+CALL pg_temp.settle();
 VACUUM tw;
 SELECT pg_temp.live_on('<=>', 4001);
 DROP TABLE tw;
@@ -100,6 +103,7 @@ ROLLBACK;
 UPDATE tw SET v = v + v WHERE id > 20;
 DELETE FROM tw WHERE id < 5;
 SELECT pg_temp.faults('<->');
+CALL pg_temp.settle();
 VACUUM tw;
 SELECT kind, rows, dead FROM omen_index_info('iw');
 SELECT pg_temp.add(16000, 61, 70);

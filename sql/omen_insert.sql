@@ -2,6 +2,7 @@
 -- INSERT, COPY and UPDATE: the pending list, flushes and merges.
 --
 \i test/compare.sql
+\i test/settle.sql
 SET omen.ef_search = 10000;
 SET omen.pending_limit = 1000;
 SELECT setseed(0.5);
@@ -118,6 +119,7 @@ SET omen.max_scan_tuples = 100000;
 SELECT * FROM pg_temp.all_equal(10);
 SELECT * FROM pg_temp.all_equal(3000);
 SELECT pg_temp.findings();
+CALL pg_temp.settle();
 VACUUM ti;
 SELECT indexname, segments, pending > 500 AS pending, dead FROM omen_indexes WHERE tablename = 'ti' ORDER BY 1;
 SELECT * FROM pg_temp.all_equal(3000);

@@ -2,6 +2,7 @@
 -- DELETE and VACUUM: dead bits, rewriting, and space that is used again.
 --
 \i test/compare.sql
+\i test/settle.sql
 SELECT setseed(0.625);
 SET omen.ef_search = 10000;
 
@@ -12,6 +13,7 @@ CREATE INDEX iv ON tv USING omen (v);
 -- few dead rows stay where they are, marked
 DELETE FROM tv WHERE id % 10 = 0;
 SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
+CALL pg_temp.settle();
 VACUUM tv;
 SELECT kind, rows, dead FROM omen_index_info('iv');
 SELECT * FROM omen_check('iv', true);
@@ -24,6 +26,7 @@ SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
 
 -- many: the segment is built again without them
 DELETE FROM tv WHERE id % 3 = 0;
+CALL pg_temp.settle();
 VACUUM tv;
 SELECT kind, rows, dead FROM omen_index_info('iv') WHERE kind = 'segment';
 SELECT * FROM omen_check('iv', true);
@@ -33,6 +36,7 @@ SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);
 CREATE INDEX iv2 ON tv USING omen (v vector_ip_ops);
 INSERT INTO tv (v) SELECT pg_temp.vectors(500, 4);
 DELETE FROM tv WHERE id > 3400;
+CALL pg_temp.settle();
 VACUUM tv;
 SELECT * FROM omen_check('iv', true);
 SELECT * FROM omen_check('iv2', true);
@@ -40,6 +44,7 @@ SELECT pg_temp.compare('tv', 'v', '<#>', '[1,2,3,4]', 4000);
 
 -- all of it
 DELETE FROM tv;
+CALL pg_temp.settle();
 VACUUM tv;
 SELECT sum(rows - dead) AS live FROM omen_index_info('iv');
 SELECT * FROM omen_check('iv', true);
@@ -58,13 +63,16 @@ BEGIN
 	END LOOP;
 END
 $$;
+CALL pg_temp.settle();
 VACUUM tv;
 UPDATE size SET first = pg_relation_size('iv');
 DELETE FROM tv;
 INSERT INTO tv (v) SELECT pg_temp.vectors(2500, 4);
+CALL pg_temp.settle();
 VACUUM tv;
 DELETE FROM tv;
 INSERT INTO tv (v) SELECT pg_temp.vectors(2500, 4);
+CALL pg_temp.settle();
 VACUUM tv;
 SELECT pg_relation_size('iv') <= 2 * first AS bounded FROM size;
 SELECT * FROM omen_check('iv', true);
@@ -78,10 +86,12 @@ CREATE INDEX its ON ts USING omen (v);
 CREATE TABLE size AS SELECT pg_relation_size('its') AS fresh;
 INSERT INTO ts (v) SELECT pg_temp.vectors(500, 60);
 DELETE FROM ts WHERE id % 3 = 0;
+CALL pg_temp.settle();
 VACUUM ts;
 SELECT pg_relation_size('its') <= fresh AS smaller FROM size;
 SELECT * FROM omen_check('its', true);
 DELETE FROM ts WHERE id % 5 <> 0;
+CALL pg_temp.settle();
 VACUUM ts;
 SELECT pg_relation_size('its') <= fresh / 4 AS smaller FROM size;
 SELECT * FROM omen_check('its', true);
@@ -109,6 +119,7 @@ SELECT sum(rows) AS rows, sum(nodes) <= 3 * 2500 AS shared FROM omen_index_info(
 SELECT omen_compact('itn');
 SELECT rows, nodes FROM omen_index_info('itn') WHERE kind = 'segment';
 SELECT * FROM omen_check('itn', true);
+CALL pg_temp.settle();
 VACUUM tn;
 SELECT sum(rows - dead) AS live, sum(dead) AS dead, sum(nodes) AS nodes
 	FROM omen_index_info('itn');
@@ -117,15 +128,19 @@ SELECT pg_temp.compare('tn', 'v', '<->', '[1,2,3,4]', 4000);
 DROP TABLE tn;
 
 -- counts for the planner
+CALL pg_temp.settle();
 VACUUM ANALYZE tv;
 SELECT i.reltuples = t.reltuples AS same, t.reltuples FROM pg_class i, pg_class t
 	WHERE i.relname = 'iv' AND t.relname = 'tv';
 
 -- other ways to remove rows
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP off) tv;
 DELETE FROM tv WHERE id % 2 = 0;
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP off) tv;
 SELECT * FROM omen_check('iv', true);
+CALL pg_temp.settle();
 VACUUM (INDEX_CLEANUP on, PARALLEL 2) tv;
 SELECT * FROM omen_check('iv', true);
 SELECT pg_temp.compare('tv', 'v', '<->', '[1,2,3,4]', 4000);

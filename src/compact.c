@@ -143,7 +143,9 @@ OmenBuildSize(const OmenFrozen *frozen, double rows)
 
 	OmenFillBuildParams(frozen, &params);
 	return add_size(OmenRowsSize(frozen->width, n),
-					OmenBuildMemory(&params, n));
+					Max(OmenBuildMemory(&params, n),
+						add_size(OmenFinishMemory(&params, n),
+								 OmenSortSize(frozen->width, n))));
 }
 
 OmenStore *
@@ -264,6 +266,8 @@ OmenBuildSegment(Relation index, const OmenFrozen *frozen,
 	params.store = rows->store;
 	graph = OmenBuildGraph(&params, rows->codes, rows->distinct, rows->ncodes,
 						   build_progress, arg);
+	OmenPrepareSort(rows);
+	OmenFinishGraph(graph);
 	OmenSortRows(rows, graph->order);
 	OmenWriteSegment(index, frozen, rows, graph, bulk, page_progress, arg,
 					 segment);

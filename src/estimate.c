@@ -262,6 +262,7 @@ om_trial(const OmenFrozen *frozen, OmenBuildParams *params)
 	om_trial_codes(frozen->width, codes);
 	INSTR_TIME_SET_CURRENT(start);
 	graph = OmenBuildGraph(params, codes, NULL, OMEN_TRIAL_NODES, NULL, NULL);
+	OmenFinishGraph(graph);
 	om_trial_edges(frozen, codes, graph);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

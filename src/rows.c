@@ -120,6 +120,12 @@ OmenRowsSize(uint32 width, uint32 n)
 					sizeof(ItemPointerData) + 2 * sizeof(uint32));
 }
 
+Size
+OmenSortSize(uint32 width, uint32 n)
+{
+	return mul_size(n, width + sizeof(OmenCodeInfo) + sizeof(uint32));
+}
+
 /* A collection without arrays. */
 static OmenRows *
 om_empty_rows(OmenStore *store, uint32 width)
@@ -408,9 +414,8 @@ static void
 om_sort_codes(OmenRows *rows, const uint32 *order)
 {
 	Size		width = rows->width;
-	int8	   *codes = om_share(rows, rows->ncodes, width, OMEN_PUT);
-	OmenCodeInfo *infos = om_share(rows, rows->ncodes, sizeof(OmenCodeInfo),
-								   OMEN_IN_PLACE);
+	int8	   *codes = rows->sorted_codes;
+	OmenCodeInfo *infos = rows->sorted_infos;
 	int8	   *buffer = palloc(OMEN_SORT_RANGE * width);
 	OmenLoop	loop;
 
@@ -470,16 +475,22 @@ om_sort_tids(OmenRows *rows, const uint32 *order)
 }
 
 void
-OmenSortRows(OmenRows *rows, const uint32 *order)
+OmenPrepareSort(OmenRows *rows)
 {
-	OmenTeam   *team = OmenStoreTeam(rows->store);
-
-	om_sort_codes(rows, order);
+	rows->sorted_codes = om_share(rows, rows->ncodes, rows->width, OMEN_PUT);
+	rows->sorted_infos = om_share(rows, rows->ncodes, sizeof(OmenCodeInfo),
+								  OMEN_IN_PLACE);
 	rows->first_tid = om_share(rows, rows->ncodes + 1, sizeof(uint32),
 							   OMEN_IN_PLACE);
-	if (OmenTeamLeads(team))
+}
+
+/* The loop over the codes comes last, as the members meet at its end. */
+void
+OmenSortRows(OmenRows *rows, const uint32 *order)
+{
+	if (OmenTeamLeads(OmenStoreTeam(rows->store)))
 		om_sort_tids(rows, order);
-	OmenTeamWait(team);
+	om_sort_codes(rows, order);
 }
 
 void

@@ -33,11 +33,16 @@ typedef struct OmenRows
 	ItemPointerData *tids;		/* ntids */
 	uint32	   *tid_codes;		/* ntids: the code of each, as a position */
 	uint32	   *first_tid;		/* ncodes + 1, once they are sorted by code */
+	int8	   *sorted_codes;	/* where codes and infos will be sorted to */
+	OmenCodeInfo *sorted_infos;
 	struct omen_codes_hash *hash;
 } OmenRows;
 
 /* Bytes that n rows take, if all codes differ. */
 extern Size OmenRowsSize(uint32 width, uint32 n);
+
+/* Bytes that it takes besides to sort them. */
+extern Size OmenSortSize(uint32 width, uint32 n);
 
 /*
  * An empty collection in a new child of CurrentMemoryContext, with room for
@@ -68,10 +73,14 @@ extern OmenRows *OmenGatherRows(OmenRows *rows);
 /*
  * Put rows into the order of the nodes of a graph: code i is what was at
  * position order[i], and its TIDs are those from first_tid[i] to
- * first_tid[i + 1] - 1.  The members of the store's team call this together;
- * only the leader gets the TIDs.  Nodes are near to their neighbours in this
- * order, so that what is written and read together lies together.
+ * first_tid[i + 1] - 1.  Nodes are near to their neighbours in this order, so
+ * that what is written and read together lies together.
+ *
+ * The members of the store's team call OmenPrepareSort() together.  Then each
+ * calls OmenSortRows() as soon as it has time for it, and helps until all is
+ * sorted.  Only the leader gets the TIDs.
  */
+extern void OmenPrepareSort(OmenRows *rows);
 extern void OmenSortRows(OmenRows *rows, const uint32 *order);
 
 extern void OmenFreeRows(OmenRows *rows);

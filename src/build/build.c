@@ -161,43 +161,52 @@ OmenBuildGraph(const OmenBuildParams *params, const int8 *codes,
 	MemoryContext lists = AllocSetContextCreate(work, "omen lists",
 												ALLOCSET_DEFAULT_SIZES);
 	OmenGraph  *graph = palloc0(sizeof(OmenGraph));
-	OmenBuilder builder = {0};
+	OmenBuilder *builder = MemoryContextAllocZero(work, sizeof(OmenBuilder));
 
 	Assert(n > 0 && n < PG_INT32_MAX);
 	Assert(params->width % 32 == 0);
 	Assert(params->degree >= OMEN_BUILD_MIN_DEGREE &&
 		   params->degree <= OMEN_BUILD_MAX_DEGREE);
 
-	om_shape(&builder.shape, params, n);
-	builder.params = params;
-	builder.team = OmenStoreTeam(params->store);
-	builder.progress = progress;
-	builder.arg = arg;
-	builder.n = n;
-	builder.graph = graph;
+	om_shape(&builder->shape, params, n);
+	builder->context = work;
+	builder->params = params;
+	builder->team = OmenStoreTeam(params->store);
+	builder->progress = progress;
+	builder->arg = arg;
+	builder->n = n;
+	builder->graph = graph;
+	graph->builder = builder;
 	graph->store = params->store;
 	graph->n = n;
 	graph->degree = params->degree;
-	graph->order = OmenBuildAlloc(&builder, result,
+	graph->order = OmenBuildAlloc(builder, result,
 								  mul_size(n, sizeof(uint32)));
 
 	MemoryContextSwitchTo(work);
-	OmenChooseWidth(&builder, codes, rows);
-	OmenOrderNodes(&builder, codes, rows);
+	OmenChooseWidth(builder, codes, rows);
+	OmenOrderNodes(builder, codes, rows);
 	MemoryContextSwitchTo(lists);
-	om_find_neighbors(&builder);
-	builder.nnear = OmenBuildAlloc(&builder, work, n);
+	om_find_neighbors(builder);
+	builder->nnear = OmenBuildAlloc(builder, work, n);
 	MemoryContextSwitchTo(result);
-	OmenLinkNodes(&builder);
+	OmenLinkNodes(builder);
 	MemoryContextDelete(lists);
-	if (OmenTeamLeads(builder.team))
-	{
-		OmenChooseEntries(&builder);
-		OmenConnectNodes(&builder);
-	}
-	OmenTeamWait(builder.team);
-	MemoryContextDelete(work);
 	return graph;
+}
+
+void
+OmenFinishGraph(OmenGraph *graph)
+{
+	OmenBuilder *builder = graph->builder;
+
+	if (OmenTeamLeads(builder->team))
+	{
+		OmenChooseEntries(builder);
+		OmenConnectNodes(builder);
+	}
+	MemoryContextDelete(builder->context);
+	graph->builder = NULL;
 }
 
 void
@@ -209,6 +218,22 @@ OmenFreeGraph(OmenGraph *graph)
 	if (graph->directory != NULL)
 		pfree(graph->directory);
 	pfree(graph);
+}
+
+/* Rows, sums and order of a node; cells are few. */
+static Size
+om_base_memory(const OmenBuildParams *params)
+{
+	return params->width + 2 * sizeof(int32) + sizeof(uint32);
+}
+
+Size
+OmenFinishMemory(const OmenBuildParams *params, uint32 n)
+{
+	/* neighbors, degrees, nnear */
+	return mul_size(n, om_base_memory(params) +
+					params->degree * sizeof(uint32) + sizeof(uint16) +
+					sizeof(uint8));
 }
 
 /*
@@ -228,10 +253,7 @@ OmenBuildMemory(const OmenBuildParams *params, uint32 n)
 	Size		leaves = 0;
 
 	om_shape(&shape, params, n);
-
-	/* rows, sums, order; cells are few */
-	base = params->width + sizeof(uint32) +
-		2 * sizeof(int32);
+	base = om_base_memory(params);
 	forward = shape.forward * OM_LINK_BYTES + 1;
 
 	/* end, offers, neighbors, degrees, nnear */

@@ -39,10 +39,11 @@ typedef struct OmenBuildParams
 /*
  * Nodes are numbered in spatial order: nodes with near numbers are near.
  *
- * Every node can be reached from directory[0].
+ * Every node can be reached from directory[0], when the graph is finished.
  */
 typedef struct OmenGraph
 {
+	struct OmenBuilder *builder;	/* until it is finished */
 	OmenStore  *store;			/* that the arrays by node are from */
 	uint32		n;				/* nodes */
 	int			degree;			/* row length of neighbors */
@@ -91,16 +92,25 @@ extern const char *OmenBuildPhaseName(OmenBuildPhase phase);
  * are read only, and not kept.  progress may be NULL.
  *
  * All members of the store's team call this with the same arguments, and get
- * the same graph, but that only the leader's has a directory.
+ * the same graph.  It has its order and links, and is finished by
+ * OmenFinishGraph(), until when params have to stay.
  *
- * The graph is allocated in CurrentMemoryContext, as is all working memory,
- * freed again on return; what is large comes from params->store.  Raises an
- * error only on lack of memory, or where progress does.
+ * The graph is allocated in CurrentMemoryContext, as is all working memory;
+ * what is large comes from params->store.  Raises an error only on lack of
+ * memory, or where progress does.
  */
 extern OmenGraph *OmenBuildGraph(const OmenBuildParams *params,
 								 const int8 *codes, const uint32 *rows,
 								 uint32 n, OmenBuildProgress progress,
 								 void *arg);
+
+/*
+ * Choose the entries, make every node reachable, and free working memory.  The
+ * leader does that; for other members this returns at once, so that they can
+ * do something else meanwhile, and the links are not to be looked at until the
+ * team has met.  Only the leader gets the directory.
+ */
+extern void OmenFinishGraph(OmenGraph *graph);
 
 /* Free a graph before its memory context goes. */
 extern void OmenFreeGraph(OmenGraph *graph);
@@ -110,6 +120,9 @@ extern void OmenFreeGraph(OmenGraph *graph);
  * included, the codes of the caller not.
  */
 extern Size OmenBuildMemory(const OmenBuildParams *params, uint32 n);
+
+/* What of that is there when OmenFinishGraph() is called. */
+extern Size OmenFinishMemory(const OmenBuildParams *params, uint32 n);
 
 /* Entries of a graph of n nodes, if it is of one part. */
 extern uint32 OmenEntryCount(uint32 n);

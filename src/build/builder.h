@@ -95,6 +95,7 @@ typedef struct OmenSums
 
 typedef struct OmenBuilder
 {
+	MemoryContext context;		/* that it lies in */
 	const OmenBuildParams *params;
 	OmenBuildShape shape;
 	OmenTeam   *team;

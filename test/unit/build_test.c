@@ -512,6 +512,7 @@ build(const Data *data, OmenBuildParams params, Progress *progress)
 	graph = OmenBuildGraph(&params, data->codes, NULL, data->n,
 						   note_progress,
 						   progress);
+	OmenFinishGraph(graph);
 	check(progress->sane, "progress goes forward", data->name);
 	return graph;
 }

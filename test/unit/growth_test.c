@@ -123,11 +123,13 @@ measure(uint32 n, bool timed)
 	int8	   *codes = make_codes(n);
 	Work		work = {{0}};
 	double		start = now();
+	OmenGraph  *graph;
 
 	products = 0;
 	work.last_time = start;
-	OmenFreeGraph(OmenBuildGraph(&params, codes, NULL, n, note_work,
-								 &work));
+	graph = OmenBuildGraph(&params, codes, NULL, n, note_work, &work);
+	OmenFinishGraph(graph);
+	OmenFreeGraph(graph);
 	printf("%8u nodes, products for each:", n);
 	for (int i = 0; i < OMEN_BUILD_PHASES; i++)
 		if (work.products[i] > 0)

@@ -121,6 +121,12 @@ MemoryContextAlloc(MemoryContext context, Size size)
 }
 
 void *
+MemoryContextAllocZero(MemoryContext context, Size size)
+{
+	return memset(MemoryContextAlloc(context, size), 0, size);
+}
+
+void *
 palloc(Size size)
 {
 	return MemoryContextAlloc(CurrentMemoryContext, size);

@@ -155,11 +155,9 @@ om_count_visits(const OmenMetaData *meta, double ef_search, double wanted,
 	{
 		const OmenSegmentData *segment = &meta->segments[i];
 		double		share = segment->ntids / total;
-		double		ef = Min(ef_search, ef_search * share * OMEN_SHARE_FACTOR +
-							 OMEN_MIN_SHARE);
 
-		*first += Min(OMEN_FIRST_VISITS + OMEN_VISITS_PER_EF * ef,
-					  segment->nnodes);
+		*first += Min(OMEN_FIRST_VISITS + OMEN_VISITS_PER_EF *
+					  OmenShareOfEf(ef_search, share), segment->nnodes);
 		if (wanted > ef_search)
 			*more += Min(OMEN_VISITS_PER_ROW * wanted * share,
 						 (double) OMEN_VISITS_PER_NODE * segment->nnodes);

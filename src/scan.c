@@ -546,15 +546,14 @@ om_scan_pending(OmenScan *so, Relation index, OmenCache *cache)
 }
 
 /*
- * The ef for a segment: the largest gets all, another one its share of the
- * rows with something on top.
+ * The ef for a segment: the largest gets all, another one by its share of the
+ * rows.
  */
 static uint32
 om_segment_ef(const OmenScan *so, uint32 segment)
 {
 	uint64		total = 0;
 	uint64		largest = 0;
-	uint64		share;
 	uint32		i;
 
 	for (i = 0; i < so->meta.nsegments; i++)
@@ -564,9 +563,8 @@ om_segment_ef(const OmenScan *so, uint32 segment)
 	}
 	if (so->meta.segments[segment].ntids == largest)
 		return so->ef;
-	share = (uint64) so->ef * OMEN_SHARE_FACTOR *
-		so->meta.segments[segment].ntids / total + 1;
-	return Min(so->ef, Max(share, OMEN_MIN_SHARE));
+	return ceil(OmenShareOfEf(so->ef, so->meta.segments[segment].ntids /
+							  (double) total));
 }
 
 /*

@@ -21,9 +21,8 @@
  */
 #define OMEN_LIFTED_EF		6
 
-/* A segment gets this many times its share of ef, but at least this ef. */
-#define OMEN_SHARE_FACTOR	2
-#define OMEN_MIN_SHARE		8
+/* The least ef of a segment, see OmenShareOfEf. */
+#define OMEN_MIN_SHARE		16
 
 /* A node that was visited: its distance is known, not only estimated. */
 typedef struct OmenVisited
@@ -93,6 +92,17 @@ static inline float
 OmenNearestLimit(const OmenNearest *nearest)
 {
 	return nearest->n < nearest->size ? INFINITY : nearest->distances[0];
+}
+
+/*
+ * The ef for a segment that has this share, 0 to 1, of all rows: the geometric
+ * mean of ef and its share of ef, and no less than OMEN_MIN_SHARE, but never
+ * more than ef.
+ */
+static inline double
+OmenShareOfEf(double ef, double share)
+{
+	return Min(ef, Max(ef * sqrt(share), OMEN_MIN_SHARE));
 }
 
 /*

@@ -807,8 +807,8 @@ OmenCompact(Relation index, OmenCompactScope scope)
 		{
 			if (!compaction->ended)
 				PG_RE_THROW();
-			result = compaction->put_off ? OMEN_COMPACT_PUT_OFF :
-				OMEN_COMPACT_GAVE_WAY;
+			result = compaction->can_put_off && compaction->put_off ?
+				OMEN_COMPACT_PUT_OFF : OMEN_COMPACT_GAVE_WAY;
 			FlushErrorState();
 			elog(DEBUG1, "compaction of index \"%s\" gave way",
 				 RelationGetRelationName(index));

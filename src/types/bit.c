@@ -51,12 +51,32 @@ om_count(int n, const bits8 *a, const bits8 *b)
 	return counts;
 }
 
+/*
+ * A bit string of as many bytes as its bits take, or an error (XX001).  As
+ * with vectors, a cast WITHOUT FUNCTION or a damaged page can bring another.
+ */
+static VarBit *
+om_bits_from_datum(Datum datum)
+{
+	VarBit	   *v = DatumGetVarBitP(datum);
+
+	if (VARSIZE(v) < VARBITTOTALLEN(0) ||
+		VARBITLEN(v) < 0 || VARBITLEN(v) > VARBITMAXLEN ||
+		VARSIZE(v) != VARBITTOTALLEN(VARBITLEN(v)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("malformed value of type bit"),
+				 errdetail("Its length of %zu bytes does not fit its bits.",
+						   (Size) VARSIZE(v))));
+	return v;
+}
+
 /* The bits that pad the last byte of a bit string are zero. */
 static OmBitCounts
 om_count_arguments(FunctionCallInfo fcinfo)
 {
-	VarBit	   *a = PG_GETARG_VARBIT_P(0);
-	VarBit	   *b = PG_GETARG_VARBIT_P(1);
+	VarBit	   *a = om_bits_from_datum(PG_GETARG_DATUM(0));
+	VarBit	   *b = om_bits_from_datum(PG_GETARG_DATUM(1));
 
 	if (VARBITLEN(a) != VARBITLEN(b))
 		ereport(ERROR,

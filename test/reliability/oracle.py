@@ -18,12 +18,13 @@ def vector(rng, dims=DIMS):
                           for _ in range(dims)) + "]"
 
 
-def make_table(cursor, method, rows, rng, indexes=("idx",), unlogged=False):
+def make_table(cursor, method, rows, rng, indexes=("idx",), unlogged=False,
+               dims=DIMS):
     """Make the table tab with some rows and its index."""
     cursor.execute("CREATE %s TABLE tab (id bigserial PRIMARY KEY, note int,"
                    " v vector(%d)) WITH (fillfactor = 80)" %
-                   ("UNLOGGED" if unlogged else "", DIMS))
-    insert(cursor, rng, rows)
+                   ("UNLOGGED" if unlogged else "", dims))
+    insert(cursor, rng, rows, dims=dims)
     for index, opclass in zip(indexes, ("vector_l2_ops", "vector_ip_ops")):
         cursor.execute(method.create(index, opclass=opclass))
 
@@ -37,9 +38,9 @@ def long_rows(table, rows):
             " GROUP BY i" % (table, LONG, table, table, rows, LONG))
 
 
-def insert(cursor, rng, rows, first=None):
+def insert(cursor, rng, rows, first=None, dims=DIMS):
     """Insert some rows in one statement, ids from first on if given."""
-    values = ",".join("('%s'%s)" % (vector(rng), "" if first is None else
+    values = ",".join("('%s'%s)" % (vector(rng, dims), "" if first is None else
                                     "," + str(first + i))
                       for i in range(rows))
     if rows:

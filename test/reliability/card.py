@@ -73,12 +73,12 @@ class Card:
 
     def add(self, row):
         self.rows.append(row)
-        if self.results:
-            with open(self.results, "a") as file:
-                file.write(json.dumps(dict(self.run, **row.figures())) + "\n")
         print(self.line(row), flush=True)
         for failure in row.failures:
             print("    " + failure, flush=True)
+        if self.results:
+            with open(self.results, "a") as file:
+                file.write(json.dumps(dict(self.run, **row.figures())) + "\n")
 
     @staticmethod
     def line(row):

@@ -30,21 +30,24 @@ om_add_code_products(__m512i sum, const int16_t *query, const int8_t *code)
 							   _mm512_loadu_si512(query));
 }
 
+/* Four sums, as one would have to wait for itself. */
 static int32_t
 om_code_dot(int width, const int16_t *query, const int8_t *code)
 {
-	__m512i		even = _mm512_setzero_si512();
-	__m512i		odd = _mm512_setzero_si512();
+	const __m512i zero = _mm512_setzero_si512();
+	__m512i		sums[4] = {zero, zero, zero, zero};
 	int			i;
 
-	for (i = 0; i + 64 <= width; i += 64)
+	for (i = 0; i + 128 <= width; i += 128)
 	{
-		even = om_add_code_products(even, query + i, code + i);
-		odd = om_add_code_products(odd, query + i + 32, code + i + 32);
+		for (int j = 0; j < 4; j++)
+			sums[j] = om_add_code_products(sums[j], query + i + j * 32,
+										   code + i + j * 32);
 	}
-	if (i < width)
-		even = om_add_code_products(even, query + i, code + i);
-	return om_sum_ints(_mm512_add_epi32(even, odd));
+	for (; i < width; i += 32)
+		sums[0] = om_add_code_products(sums[0], query + i, code + i);
+	return om_sum_ints(_mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]),
+										_mm512_add_epi32(sums[2], sums[3])));
 }
 
 /* Load 64 codes, or 32 and as many zeros if no more than 32 are left. */

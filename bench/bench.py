@@ -43,7 +43,7 @@ class MemoryWatch(BuildWatch):
     def __init__(self, database, pid):
         super().__init__(database)
         self.pid = pid
-        self.peak = 0           # bytes
+        self.peak = anonymous(pid)      # bytes; a short build is never seen
 
     def poll(self):
         super().poll()

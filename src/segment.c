@@ -18,8 +18,8 @@
 #include "bulk.h"
 #include "segment.h"
 
-/* Pages that are logged between two reports of progress. */
-#define OMEN_LOG_STEP		1024
+/* Pages that are logged at a time, before others need to wait for them. */
+#define OMEN_LOG_STEP		128
 
 /* Pages that a member of a team writes at a time. */
 #define OMEN_PAGE_RANGE		64

@@ -727,8 +727,11 @@ OmenLogExtent(Relation index, OmenExtent extent)
 {
 	OMEN_FAULT_POINT("log-before");
 	if (RelationNeedsWAL(index))
+	{
 		log_newpage_range(index, MAIN_FORKNUM, extent.start,
 						  extent.start + extent.nblocks, true);
+		XLogFlush(XactLastRecEnd);
+	}
 	OMEN_FAULT_POINT("log-after");
 }
 

@@ -178,7 +178,10 @@ extern bool OmenAppendExtent(OmenExtent *extents, uint32 *nextents, uint32 max,
 extern BlockNumber OmenExtentBlock(const OmenExtent *extents, uint32 nextents,
 								   uint32 logical);
 
-/* WAL-log whole pages of an extent, after they were filled. */
+/*
+ * WAL-log whole pages of an extent, after they were filled, and see them to
+ * disk: somebody's commit would have to wait for all that is not there yet.
+ */
 extern void OmenLogExtent(Relation index, OmenExtent extent);
 
 /*

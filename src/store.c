@@ -424,6 +424,7 @@ OmenStoreShare(OmenStore *store, MemoryContext context, Size size,
 	OmenTeam   *team = store->team;
 	OmenArray  *array;
 
+	/* alone, zeros are worth it: what is put in small pieces is read slowly */
 	if (team == NULL)
 		return OmenStoreAlloc(store, context, size);
 	array = om_make_array(store, context);

@@ -165,19 +165,7 @@ is( $node->safe_psql('postgres',
 	0, 'all are sound at first');
 $node->stop;
 
-# The bytes at an offset of a page, and new ones.
-sub peek
-{
-	my ($file, $block, $offset, $length) = @_;
-	my $bytes;
-
-	open my $fh, '<:raw', $file or die "$file: $!";
-	seek $fh, $block * 8192 + $offset, 0;
-	read $fh, $bytes, $length;
-	close $fh;
-	return $bytes;
-}
-
+# New bytes at an offset of a page.
 sub poke
 {
 	my ($file, $block, $offset, $bytes) = @_;

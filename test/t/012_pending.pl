@@ -12,19 +12,13 @@ use Test::More;
 
 my $node = new_node('pending', [], 'omen.pending_limit = 1000000');
 
-# The bytes at an offset of a page.
-sub peek
+# The file of an index, all of it written.
+sub file_of
 {
-	my ($index, $block, $offset, $length) = @_;
-	my $path = $node->data_dir . '/' . $node->safe_psql('postgres',
-		"CHECKPOINT; SELECT pg_relation_filepath('$index')");
-	my $bytes;
+	my ($index) = @_;
 
-	open my $fh, '<:raw', $path or die "$path: $!";
-	seek $fh, $block * 8192 + $offset, 0;
-	read $fh, $bytes, $length;
-	close $fh;
-	return $bytes;
+	return $node->data_dir . '/' . $node->safe_psql('postgres',
+		"CHECKPOINT; SELECT pg_relation_filepath('$index')");
 }
 
 # The pages of the newest segment of an index, by type and logical number; but
@@ -33,7 +27,7 @@ sub segment_pages
 {
 	my ($index) = @_;
 	my ($newest, %owners) = (0);
-	my $file = peek($index, 0, 0, 1 << 30);
+	my $file = peek(file_of($index), 0, 0, 1 << 30);
 
 	for (my $at = 0; $at < length $file; $at += 8192)
 	{
@@ -80,7 +74,7 @@ foreach my $lengths ('equal', 'mixed')
 	{
 		my ($coded, $vectors) = map { "${lengths}_${_}_$op" } 'v', 'h';
 
-		is(join(' ', map { unpack 'V', peek($_, 0, $in_meta_pending_coded, 4) }
+		is(join(' ', map { unpack 'V', peek(file_of($_), 0, $in_meta_pending_coded, 4) }
 				$coded, $vectors), '1 0', "$lengths, $op: codes and vectors wait");
 		$node->safe_psql('postgres',
 			"SELECT omen_compact('$coded'), omen_compact('$vectors')");

@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_node vectors_function is_sound same_answers answers
-  pages_of);
+  pages_of peek);
 
 # new_node(NAME, INIT, SETTING...): a cluster with the extension, started.
 # INIT is a reference to the arguments of init().  Unless a setting says
@@ -99,6 +99,19 @@ sub same_answers
 		ok("@$found" eq "@$expected", "$label: $what as the table gives them")
 		  or diag scalar(@$found) . ' rows instead of ' . scalar(@$expected);
 	}
+}
+
+# peek(FILE, BLOCK, OFFSET, LENGTH): the bytes at an offset of a page.
+sub peek
+{
+	my ($file, $block, $offset, $length) = @_;
+	my $bytes;
+
+	open my $fh, '<:raw', $file or die "$file: $!";
+	seek $fh, $block * 8192 + $offset, 0;
+	read $fh, $bytes, $length;
+	close $fh;
+	return $bytes;
 }
 
 # pages_of(FILE): the blocks of an index file that belong to somebody, as

@@ -77,45 +77,21 @@ errcode(int sqlerrcode)
 }
 
 /* Nobody reads a message, but what goes into it is read. */
-static int
-shim_format(const char *format, va_list args)
-{
-	vsnprintf(shim_message, sizeof(shim_message), format, args);
-	return 0;
+#define SHIM_MESSAGE(name) \
+int \
+name(const char *fmt,...) \
+{ \
+	va_list		args; \
+\
+	va_start(args, fmt); \
+	vsnprintf(shim_message, sizeof(shim_message), fmt, args); \
+	va_end(args); \
+	return 0; \
 }
 
-int
-errmsg(const char *fmt,...)
-{
-	va_list		args;
-
-	va_start(args, fmt);
-	shim_format(fmt, args);
-	va_end(args);
-	return 0;
-}
-
-int
-errmsg_internal(const char *fmt,...)
-{
-	va_list		args;
-
-	va_start(args, fmt);
-	shim_format(fmt, args);
-	va_end(args);
-	return 0;
-}
-
-int
-errdetail(const char *fmt,...)
-{
-	va_list		args;
-
-	va_start(args, fmt);
-	shim_format(fmt, args);
-	va_end(args);
-	return 0;
-}
+SHIM_MESSAGE(errmsg)
+SHIM_MESSAGE(errmsg_internal)
+SHIM_MESSAGE(errdetail)
 
 void
 errfinish(const char *filename, int lineno, const char *funcname)
